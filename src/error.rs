@@ -2,7 +2,7 @@
 
 use std::error::Error as StdError;
 
-use crate::server::Error as TargetError;
+use crate::server::SessionError as TargetError;
 use crate::shown::one_line;
 
 /// An error and its sources in one line.

@@ -8,7 +8,7 @@
 
 use std::io::{self, Read};
 
-use super::error::{Error, ErrorKind, Result};
+use super::error::{ArchiveError, ErrorKind, Result};
 use super::slice::ReadCounter;
 
 /// Bytes of memory that any stream may use: some 150,000 entries.
@@ -19,7 +19,7 @@ const FREE: u64 = 128 << 20;
 const PER_BYTE: u64 = 256;
 
 /// Bytes of memory that no stream may exceed: some ten million entries.
-const MOST: u64 = 8 << 30;
+const MAX_STREAM_MEMORY: u64 = 8 << 30;
 
 /// The highest ratio a single compressor reaches: Zstandard stores a block of 128 KiB of one
 /// repeated byte in 4 bytes (RFC 8878, section 3.1.1.2). A higher ratio means several layers of
@@ -63,11 +63,12 @@ impl Budget {
     /// As [`Budget::spend`].
     pub(crate) fn allows(&self, bytes: u64) -> Result<()> {
         let Some(input) = &self.input else { return Ok(()) };
-        let allowance = input.get().saturating_mul(PER_BYTE).saturating_add(FREE).min(MOST);
+        let allowance =
+            input.get().saturating_mul(PER_BYTE).saturating_add(FREE).min(MAX_STREAM_MEMORY);
         if self.spent.saturating_add(bytes) <= allowance {
             return Ok(());
         }
-        Err(Error::new(ErrorKind::Limit(format!(
+        Err(ArchiveError::new(ErrorKind::Limit(format!(
             "its table of contents and lists need more than {} MiB of memory for {} bytes of \
              input; if this is intended, unpack the archive first (plain files have no such limit)",
             allowance >> 20,
@@ -100,7 +101,7 @@ impl<R: Read> Read for Proportionate<R> {
                 "{input} bytes decompress to more than {} MiB, which no backup does",
                 self.output >> 20
             );
-            return Err(Error::new(ErrorKind::Limit(what)).into());
+            return Err(ArchiveError::new(ErrorKind::Limit(what)).into());
         }
         Ok(read)
     }
@@ -127,8 +128,8 @@ mod tests {
     fn stream_limit_has_a_maximum_and_files_none() {
         let input = ReadCounter::default();
         input.add(u64::MAX);
-        Budget::of_stream(input.clone()).spend(MOST).unwrap();
-        Budget::of_stream(input).spend(MOST + 1).unwrap_err();
+        Budget::of_stream(input.clone()).spend(MAX_STREAM_MEMORY).unwrap();
+        Budget::of_stream(input).spend(MAX_STREAM_MEMORY + 1).unwrap_err();
         Budget::unlimited().spend(u64::MAX).unwrap();
     }
 
@@ -138,7 +139,7 @@ mod tests {
         input.add(100);
         let mut reader = Proportionate::new(io::repeat(0), input);
         let error = io::copy(&mut reader, &mut io::sink()).unwrap_err();
-        let error = Error::from_io(error).to_string();
+        let error = ArchiveError::from_io(error).to_string();
         assert!(error.starts_with("100 bytes decompress to more than 70 MiB"), "{error}");
     }
 }

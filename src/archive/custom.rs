@@ -11,7 +11,7 @@ use std::io::{self, BufReader, Read, Seek};
 use super::codec::{Decoder, GzipFraming};
 use super::data::{Data, Form, LargeObject, LargeObjects};
 use super::entry::{DataLocation, Desc, DumpId, Entry};
-use super::error::{Error, Result};
+use super::error::{ArchiveError, Result};
 use super::header::{Compression, Header};
 use super::primitives::{Layout, int};
 use super::slice::{Counted, FileSlice, ReadCounter};
@@ -65,11 +65,11 @@ impl<'a> Awaited<'a> {
         let id = block.dump_id;
         let entry = self.toc.get(id).ok_or_else(|| {
             let what = "which is not in the table of contents";
-            Error::malformed(format!("data block for entry {id}, {what}"))
+            ArchiveError::malformed(format!("data block for entry {id}, {what}"))
         })?;
         block.is_of(entry)?;
         if !self.seen.insert(id) {
-            return Err(Error::malformed(format!("entry {id} has two data blocks")));
+            return Err(ArchiveError::malformed(format!("entry {id} has two data blocks")));
         }
         self.left.remove(&id);
         Ok(())
@@ -90,7 +90,7 @@ impl BlockHeader {
             BlockKind::Rows => "rows or statements",
             BlockKind::LargeObjects => "large objects",
         };
-        Err(Error::malformed(format!("the data block of {} contains {what}", entry.label())))
+        Err(ArchiveError::malformed(format!("the data block of {} contains {what}", entry.label())))
     }
 }
 
@@ -102,15 +102,15 @@ pub(super) fn block_header(reader: &mut impl Read, layout: Layout) -> Result<Opt
             Ok(0) => return Ok(None),
             Ok(_) => break,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(Error::from_io(error)),
+            Err(error) => return Err(ArchiveError::from_io(error)),
         }
     }
     let kind = match kind[0] {
         1 => BlockKind::Rows,
         3 => BlockKind::LargeObjects,
-        other => return Err(Error::malformed(format!("unknown data block type ({other})"))),
+        other => return Err(ArchiveError::malformed(format!("unknown data block type ({other})"))),
     };
-    let dump_id = DumpId(read_int(reader, layout).map_err(Error::from_io)?);
+    let dump_id = DumpId(read_int(reader, layout).map_err(ArchiveError::from_io)?);
     Ok(Some(BlockHeader { kind, dump_id }))
 }
 
@@ -120,12 +120,12 @@ pub(super) fn read_int(reader: &mut impl Read, layout: Layout) -> io::Result<i32
     let mut bytes = [0; 33];
     let bytes = &mut bytes[..=usize::from(layout.int_size.min(32))];
     reader.read_exact(bytes).map_err(|error| match error.kind() {
-        io::ErrorKind::UnexpectedEof => Error::truncated("in a data block").into(),
+        io::ErrorKind::UnexpectedEof => ArchiveError::truncated("in a data block").into(),
         _ => error,
     })?;
     match int(layout)(bytes) {
         Ok((_, value)) => Ok(value),
-        Err(_) => Err(Error::malformed("integer out of range in a data block").into()),
+        Err(_) => Err(ArchiveError::malformed("integer out of range in a data block").into()),
     }
 }
 
@@ -133,7 +133,7 @@ pub(super) fn read_int(reader: &mut impl Read, layout: Layout) -> io::Result<i32
 pub(super) fn chunk_length(reader: &mut impl Read, layout: Layout) -> io::Result<u64> {
     let length = read_int(reader, layout)?;
     u64::try_from(length)
-        .map_err(|_| Error::malformed(format!("invalid chunk length {length}")).into())
+        .map_err(|_| ArchiveError::malformed(format!("invalid chunk length {length}")).into())
 }
 
 /// A series of chunks as one byte stream.
@@ -167,7 +167,7 @@ impl<R: Read> Read for Chunks<R> {
         let wanted = output.len().min(usize::try_from(self.left).unwrap_or(usize::MAX));
         let read = self.reader.read(&mut output[..wanted])?;
         if read == 0 {
-            return Err(Error::truncated("in a data chunk").into());
+            return Err(ArchiveError::truncated("in a data chunk").into());
         }
         self.left -= read as u64;
         Ok(read)
@@ -201,10 +201,10 @@ struct BlockObjects<R> {
 
 impl<R: Read + Send> LargeObjects for BlockObjects<R> {
     fn next_object(&mut self) -> Result<Option<LargeObject<'_>>> {
-        io::copy(&mut self.chunks, &mut io::sink()).map_err(Error::from_io)?;
+        io::copy(&mut self.chunks, &mut io::sink()).map_err(ArchiveError::from_io)?;
         // OIDs above 2^31 are written as negative Ints.
         let oid = read_int(&mut self.chunks.reader, self.chunks.layout)
-            .map_err(Error::from_io)?
+            .map_err(ArchiveError::from_io)?
             .cast_unsigned();
         if oid == 0 {
             return Ok(None);
@@ -228,7 +228,7 @@ pub(crate) struct CustomFile {
     /// The last block, if the blocks were not walked: its size includes everything after it.
     last: Option<DumpId>,
     /// Why the walk over the blocks stopped; the blocks after that point are unknown.
-    stopped: Option<Error>,
+    stopped: Option<ArchiveError>,
 }
 
 /// The position of a block, from the start of the archive.
@@ -265,13 +265,13 @@ impl CustomFile {
 
     /// A fault in the archive outside its blocks, if any. It does not prevent reading the blocks
     /// that were found.
-    pub(crate) fn fault(&self) -> Option<Error> {
+    pub(crate) fn fault(&self) -> Option<ArchiveError> {
         match (&self.stopped, self.gap) {
             (Some(error), _) => Some(error.again()),
             (None, 0) => None,
             (None, gap) => {
                 let what = format!("{gap} stray bytes after the table of contents");
-                Some(Error::malformed(what))
+                Some(ArchiveError::malformed(what))
             }
         }
     }
@@ -316,18 +316,18 @@ impl CustomFile {
     fn block(&self, entry: &Entry) -> Result<Block> {
         self.blocks.get(&entry.dump_id).copied().ok_or_else(|| match &self.stopped {
             Some(error) => error.again(),
-            None => Error::missing("its data block is missing from the archive"),
+            None => ArchiveError::missing("its data block is missing from the archive"),
         })
     }
 
     fn header(&self, entry: &Entry, block: Block, reader: &mut impl Read) -> Result<BlockHeader> {
         let header = block_header(reader, self.header.layout).and_then(|header| {
-            header.ok_or_else(|| Error::truncated("the archive ends before its data block"))
+            header.ok_or_else(|| ArchiveError::truncated("the archive ends before its data block"))
         });
         let header = header.map_err(|error| error.at(block.offset))?;
         if header.dump_id != entry.dump_id {
             let what = format!("found the data block of entry {} instead", header.dump_id);
-            return Err(Error::malformed(what).at(block.offset));
+            return Err(ArchiveError::malformed(what).at(block.offset));
         }
         header.is_of(entry).map_err(|error| error.at(block.offset))?;
         Ok(header)
@@ -367,7 +367,7 @@ fn scan(
     let mut offset = data_start;
     let mut awaited = Awaited::new(toc);
     let layout = toc.header.layout;
-    let place = |error: Error, offset| error.at(offset);
+    let place = |error: ArchiveError, offset| error.at(offset);
     while !awaited.is_over()
         && let Some(header) =
             block_header(&mut reader, layout).map_err(|error| place(error, offset))?
@@ -377,10 +377,10 @@ fn scan(
             BlockKind::Rows => skip_chunks(&mut reader, layout),
             BlockKind::LargeObjects => skip_objects(&mut reader, layout),
         };
-        skipped.map_err(|error| place(Error::from_io(error), offset))?;
-        let end = data_start + reader.stream_position().map_err(Error::from_io)?;
+        skipped.map_err(|error| place(ArchiveError::from_io(error), offset))?;
+        let end = data_start + reader.stream_position().map_err(ArchiveError::from_io)?;
         if end > slice.len() {
-            return Err(Error::truncated("in a data block").at(offset));
+            return Err(ArchiveError::truncated("in a data block").at(offset));
         }
         blocks.insert(header.dump_id, Block { offset, len: end - offset });
         offset = end;

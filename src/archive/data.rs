@@ -8,7 +8,7 @@ use super::error::Result;
 ///
 /// Every reader here requires the end of its compressed stream and its checksum: a reader that has
 /// returned 0 bytes has read everything pg_dump wrote. Errors are [`std::io::Error`]s that carry an
-/// archive error (see [`super::Error::from_io`]).
+/// archive error (see [`super::ArchiveError::from_io`]).
 pub enum Data {
     /// COPY text with its end marker, or INSERT statements.
     Rows(Box<dyn Read + Send>),

@@ -6,14 +6,14 @@ use std::io;
 use super::entry::{DumpId, Entry};
 
 /// Result of reading an archive.
-pub type Result<T, E = Error> = std::result::Result<T, E>;
+pub type Result<T, E = ArchiveError> = std::result::Result<T, E>;
 
 /// An error in an archive, with its place.
 ///
 /// `Display` gives one line, `file: entry 42 TABLE DATA public.users: at byte 1234: unexpected
 /// end of file`, with as much of the place as is known.
 #[derive(Debug)]
-pub struct Error(Box<Inner>);
+pub struct ArchiveError(Box<Inner>);
 
 #[derive(Debug)]
 struct Inner {
@@ -61,7 +61,7 @@ pub enum ErrorKind {
     Limit(String),
 }
 
-impl Error {
+impl ArchiveError {
     /// An error of this kind, with no place yet.
     #[must_use]
     pub fn new(kind: ErrorKind) -> Self {
@@ -179,7 +179,7 @@ impl Error {
     }
 }
 
-impl fmt::Display for Error {
+impl fmt::Display for ArchiveError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Inner { kind, file, entry, offset } = &*self.0;
         if let Some(file) = file {
@@ -195,15 +195,15 @@ impl fmt::Display for Error {
     }
 }
 
-impl std::error::Error for Error {
+impl std::error::Error for ArchiveError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         std::error::Error::source(&self.0.kind)
     }
 }
 
-impl From<Error> for io::Error {
-    /// Lets an archive error pass through a `Read`; [`Error::from_io`] extracts it again.
-    fn from(error: Error) -> Self {
+impl From<ArchiveError> for io::Error {
+    /// Lets an archive error pass through a `Read`; [`ArchiveError::from_io`] extracts it again.
+    fn from(error: ArchiveError) -> Self {
         let kind = match error.kind() {
             ErrorKind::Truncated(_) => io::ErrorKind::UnexpectedEof,
             ErrorKind::Io(source) => source.kind(),
@@ -219,12 +219,12 @@ mod tests {
 
     #[test]
     fn archive_is_named_once_before_its_file() {
-        let error = Error::truncated("in a row").in_file("7.dat.gz").in_archive("db.tar");
+        let error = ArchiveError::truncated("in a row").in_file("7.dat.gz").in_archive("db.tar");
         assert_eq!(
             error.in_archive("db.tar").to_string(),
             "db.tar: 7.dat.gz: unexpected end of data: in a row"
         );
-        let error = Error::truncated("in a row").in_archive("db.tar").in_archive("db.tar");
+        let error = ArchiveError::truncated("in a row").in_archive("db.tar").in_archive("db.tar");
         assert_eq!(error.to_string(), "db.tar: unexpected end of data: in a row");
     }
 }

@@ -16,7 +16,7 @@ use rustix::fs::{Mode, OFlags};
 use super::codec::{Decoder, GzipFraming};
 use super::data::{Data, Form, LargeObject, LargeObjects};
 use super::entry::{DataLocation, Desc, Entry};
-use super::error::{Error, ErrorKind, Result};
+use super::error::{ArchiveError, ErrorKind, Result};
 use super::header::{Compression, Version};
 use super::slice::{Counted, FileSlice, ReadCounter};
 
@@ -59,7 +59,7 @@ pub(crate) enum Files {
 }
 
 /// One file of an archive, found but not read.
-pub(super) struct Found {
+pub(super) struct Member {
     name: String,
     compression: Compression,
     slice: FileSlice,
@@ -67,18 +67,18 @@ pub(super) struct Found {
 
 impl Files {
     /// The file with this name, or with this name and a suffix.
-    pub(super) fn find(&self, name: &str) -> Result<Found> {
+    pub(super) fn find(&self, name: &str) -> Result<Member> {
         if !is_plain_name(name) {
             let what = format!("the archive refers to a file outside itself ({name:?})");
-            return Err(Error::new(ErrorKind::Malformed(what)));
+            return Err(ArchiveError::new(ErrorKind::Malformed(what)));
         }
         for (suffix, compression) in SUFFIXES {
             let name = format!("{name}{suffix}");
             if let Some(slice) = self.get(&name).map_err(|error| error.in_file(&name))? {
-                return Ok(Found { name, compression, slice });
+                return Ok(Member { name, compression, slice });
             }
         }
-        Err(Error::missing(format!("the file {name} is missing from the archive")))
+        Err(ArchiveError::missing(format!("the file {name} is missing from the archive")))
     }
 
     /// The file with exactly this name.
@@ -86,7 +86,7 @@ impl Files {
         match self {
             Self::Directory(directory) => {
                 let Some(file) = open_regular(&directory.join(name))? else { return Ok(None) };
-                let len = file.metadata().map_err(Error::from_io)?.len();
+                let len = file.metadata().map_err(ArchiveError::from_io)?.len();
                 Ok(Some(FileSlice::new(Arc::new(file), 0, len)))
             }
             Self::Tar { slice, members } => {
@@ -99,7 +99,7 @@ impl Files {
     pub(crate) fn toc(&self) -> Result<impl Read + use<>> {
         match self.get("toc.dat").map_err(|error| error.in_file("toc.dat"))? {
             Some(slice) => Ok(BufReader::new(slice)),
-            None => Err(Error::missing("the file toc.dat is missing from the archive")),
+            None => Err(ArchiveError::missing("the file toc.dat is missing from the archive")),
         }
     }
 
@@ -119,7 +119,7 @@ impl Files {
         counter: ReadCounter,
     ) -> Result<Data> {
         let Some(name) = data_name(entry, version) else {
-            return Err(Error::missing("the archive does not name a data file for it"));
+            return Err(ArchiveError::missing("the archive does not name a data file for it"));
         };
         let found = self.find(&name)?;
         if entry.desc != Desc::Blobs {
@@ -143,20 +143,20 @@ fn open_regular(path: &Path) -> Result<Option<File>> {
     let refuse = |file_type: std::fs::FileType| match file_type {
         kind if kind.is_file() => Ok(()),
         kind if kind.is_symlink() => {
-            Err(Error::malformed("a symbolic link; links in an archive are not followed"))
+            Err(ArchiveError::malformed("a symbolic link; links in an archive are not followed"))
         }
-        _ => Err(Error::malformed("not a regular file")),
+        _ => Err(ArchiveError::malformed("not a regular file")),
     };
     match path.symlink_metadata() {
         Ok(metadata) => refuse(metadata.file_type())?,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(Error::from_io(error)),
+        Err(error) => return Err(ArchiveError::from_io(error)),
     }
     // The file may have been replaced in the meantime.
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
     let file = rustix::fs::open(path, flags, Mode::empty());
-    let file = File::from(file.map_err(|errno| Error::from_io(errno.into()))?);
-    refuse(file.metadata().map_err(Error::from_io)?.file_type())?;
+    let file = File::from(file.map_err(|errno| ArchiveError::from_io(errno.into()))?);
+    refuse(file.metadata().map_err(ArchiveError::from_io)?.file_type())?;
     Ok(Some(file))
 }
 
@@ -176,7 +176,7 @@ pub(super) fn data_name(entry: &Entry, version: Version) -> Option<Cow<'_, str>>
     }
 }
 
-impl Found {
+impl Member {
     fn read(self, form: Form, counter: ReadCounter) -> Box<dyn Read + Send> {
         let (compression, reader) = self.raw(counter);
         match form {
@@ -209,7 +209,9 @@ struct Named<R> {
 
 impl<R: Read> Read for Named<R> {
     fn read(&mut self, output: &mut [u8]) -> io::Result<usize> {
-        self.reader.read(output).map_err(|error| Error::from_io(error).in_file(&self.name).into())
+        self.reader
+            .read(output)
+            .map_err(|error| ArchiveError::from_io(error).in_file(&self.name).into())
     }
 }
 
@@ -238,17 +240,19 @@ impl LargeObjects for ListedObjects {
 /// The next line of a list of large objects.
 pub(super) fn next_line(list: &mut impl BufRead) -> Result<Option<(u32, String)>> {
     let mut line = Vec::new();
-    list.take(MAX_LINE).read_until(b'\n', &mut line).map_err(Error::from_io)?;
+    list.take(MAX_LINE).read_until(b'\n', &mut line).map_err(ArchiveError::from_io)?;
     if line.is_empty() {
         return Ok(None);
     }
     if line.pop() != Some(b'\n') {
-        return Err(Error::truncated("in the list of large objects"));
+        return Err(ArchiveError::truncated("in the list of large objects"));
     }
     let line = String::from_utf8_lossy(&line).into_owned();
     match line.split_once(' ').map(|(oid, name)| (oid.parse(), name)) {
         Some((Ok(oid), name)) if oid != 0 => Ok(Some((oid, name.to_owned()))),
-        _ => Err(Error::malformed(format!("invalid line in the list of large objects: {line:?}"))),
+        _ => Err(ArchiveError::malformed(format!(
+            "invalid line in the list of large objects: {line:?}"
+        ))),
     }
 }
 

@@ -6,7 +6,7 @@
 use std::io::{Cursor, Read};
 
 use super::budget::Budget;
-use super::error::{Error, Result};
+use super::error::{ArchiveError, Result};
 use super::primitives::Parsed;
 
 /// Bytes requested from the reader at a time, initially. Grows with an item that does not fit.
@@ -63,14 +63,13 @@ impl<'a, R: Read> Incremental<'a, R> {
                     let allowed = self.budget.allows(available as u64);
                     allowed.map_err(|error| error.at(offset))?;
                     if !self.fill(available.max(STEP))? {
-                        return Err(
-                            Error::truncated(format!("in {what}")).at(offset + available as u64)
-                        );
+                        return Err(ArchiveError::truncated(format!("in {what}"))
+                            .at(offset + available as u64));
                     }
                 }
                 Err(nom::Err::Error(fault) | nom::Err::Failure(fault)) => {
                     let at = self.base + (self.buffer.len() - fault.rest.len()) as u64;
-                    return Err(Error::malformed(format!("{} in {what}", fault.what)).at(at));
+                    return Err(ArchiveError::malformed(format!("{} in {what}", fault.what)).at(at));
                 }
             }
         }
@@ -81,10 +80,9 @@ impl<'a, R: Read> Incremental<'a, R> {
         self.buffer.drain(..self.start);
         self.base += self.start as u64;
         self.start = 0;
-        let read = (&mut self.reader)
-            .take(more as u64)
-            .read_to_end(&mut self.buffer)
-            .map_err(|error| Error::from_io(error).at(self.base + self.buffer.len() as u64))?;
+        let read = (&mut self.reader).take(more as u64).read_to_end(&mut self.buffer).map_err(
+            |error| ArchiveError::from_io(error).at(self.base + self.buffer.len() as u64),
+        )?;
         Ok(read > 0)
     }
 

@@ -66,7 +66,7 @@ pub(crate) mod writer;
 
 pub use data::{Data, LargeObject, LargeObjects};
 pub use entry::{DataLocation, Desc, DumpId, Entry, Section};
-pub use error::{Error, ErrorKind, Result};
+pub use error::{ArchiveError, ErrorKind, Result};
 pub use header::{Compression, Format, Header, LocalTime};
 pub use slice::ReadCounter;
 pub use toc::Toc;

@@ -8,7 +8,7 @@
 use std::collections::HashSet;
 
 use super::entry::{Desc, Entry};
-use super::error::{Error, Result};
+use super::error::{ArchiveError, Result};
 
 /// The large objects of an entry `BLOBS`, from its entry `BLOB METADATA`, or else from the
 /// `entries` of the archive. Empty if nothing lists them.
@@ -47,7 +47,9 @@ impl ObjectsDue {
     /// When it is not listed, or occurs twice.
     pub(crate) fn came(&mut self, oid: u32) -> Result<()> {
         if !self.seen.insert(oid) || (self.listed && !self.missing.remove(&oid)) {
-            return Err(Error::malformed(format!("unexpected large object {oid} in the archive")));
+            return Err(ArchiveError::malformed(format!(
+                "unexpected large object {oid} in the archive"
+            )));
         }
         Ok(())
     }
@@ -65,6 +67,6 @@ impl ObjectsDue {
 }
 
 /// The error for a large object whose contents are missing.
-pub(crate) fn missing_object(oid: u32) -> Error {
-    Error::missing(format!("the contents of large object {oid} are missing"))
+pub(crate) fn missing_object(oid: u32) -> ArchiveError {
+    ArchiveError::missing(format!("the contents of large object {oid} are missing"))
 }

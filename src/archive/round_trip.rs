@@ -14,7 +14,7 @@ use super::entry::{DataLocation, Desc, Entry};
 use super::header::{Compression, Format};
 use super::models::model;
 use super::slice::ReadCounter;
-use super::stream::{Answer, Item, ItemOf, Sink};
+use super::stream::{Answer, ItemOf, Sink, StreamItem};
 use super::toc::{Container, Toc};
 use super::writer::{Content, Custom, Model, compress, entry};
 use crate::source::{self, Access, Archive, Input};
@@ -120,14 +120,14 @@ fn report(path: &Path) -> VerifyReport {
 
 /// Keeps every item of a stream.
 #[derive(Default)]
-struct Keep(Vec<(Item, Vec<u8>)>);
+struct Keep(Vec<(StreamItem, Vec<u8>)>);
 
 impl Sink for Keep {
     fn toc(&mut self, _: &Toc, _: Format) -> Answer {
         Answer::Take
     }
 
-    fn begin(&mut self, item: &Item) -> Answer {
+    fn begin(&mut self, item: &StreamItem) -> Answer {
         self.0.push((item.clone(), Vec::new()));
         Answer::Take
     }

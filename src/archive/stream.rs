@@ -2,7 +2,7 @@
 //!
 //! The walker pushes what it finds into a [`Sink`]: first the TOC, then each block's start, bytes
 //! (as stored in the archive) and end. The sink may block, which is the back-pressure, and may
-//! refuse: unwanted blocks are skipped. [`Item::data`] turns the bytes of one block back into
+//! refuse: unwanted blocks are skipped. [`StreamItem::data`] turns the bytes of one block back into
 //! [`Data`], the same as from a file.
 
 use std::io::{self, BufRead, BufReader, Read};
@@ -14,7 +14,7 @@ use super::codec::{Decoder, GzipFraming};
 use super::custom::{Awaited, BlockKind, block_data, block_header, chunk_length, read_int};
 use super::data::{Data, LargeObject, LargeObjects};
 use super::entry::DumpId;
-use super::error::{Error, Result};
+use super::error::{ArchiveError, Result};
 use super::header::{Compression, Header};
 use super::primitives::Layout;
 use super::slice::ReadCounter;
@@ -28,7 +28,7 @@ pub(crate) use members::{FilesWalk, is_data_file};
 const PIECE: usize = 128 * 1024;
 
 /// Up to this many bytes, a buffer for a whole piece would be wasteful.
-const LITTLE: usize = 4 * 1024;
+const SMALL_PIECE: usize = 4 * 1024;
 
 /// Bytes of the longest Int: a sign and at most 32 bytes (`header.rs`).
 const INT: usize = 1 + 32;
@@ -49,7 +49,7 @@ pub trait Sink {
     /// The table of contents, before any data. `Skip` is treated as `Take`.
     fn toc(&mut self, toc: &Toc, format: super::Format) -> Answer;
     /// The data of an item starts.
-    fn begin(&mut self, item: &Item) -> Answer;
+    fn begin(&mut self, item: &StreamItem) -> Answer;
     /// Some bytes of the item, as stored in the archive.
     fn bytes(&mut self, bytes: Bytes) -> Answer;
     /// The item is complete.
@@ -62,7 +62,7 @@ pub trait Sink {
 
 /// One piece of data in a stream.
 #[derive(Clone, Debug)]
-pub struct Item {
+pub struct StreamItem {
     /// The entry or large object that the data belongs to.
     pub of: ItemOf,
     /// Bytes of the item, if known in advance: for a member of a tar.
@@ -85,7 +85,7 @@ enum Form {
     File(Compression),
 }
 
-impl Item {
+impl StreamItem {
     /// Reads an item's bytes as data. `bytes` returns what [`Sink::bytes`] received.
     pub fn data(&self, bytes: impl Read + Send + 'static) -> Data {
         match (&self.form, self.of) {
@@ -105,14 +105,14 @@ impl Item {
 
 /// What a [`Sink`] sends of one item to a reader on another thread.
 #[derive(Debug)]
-pub(crate) enum Piece {
+pub(crate) enum ItemBytes {
     /// Some bytes.
     Bytes(Bytes),
     /// The item is complete.
     End,
 }
 
-/// The bytes of one item from a channel, for [`Item::data`].
+/// The bytes of one item from a channel, for [`StreamItem::data`].
 ///
 /// `next` waits for a piece and returns `None` when the sender is gone. An item without its end is
 /// an error, not the end of its data.
@@ -123,19 +123,21 @@ pub(crate) struct ItemReader<F> {
     counter: ReadCounter,
 }
 
-impl<F: FnMut() -> Option<Piece>> ItemReader<F> {
+impl<F: FnMut() -> Option<ItemBytes>> ItemReader<F> {
     pub(crate) fn new(next: F, counter: ReadCounter) -> Self {
         Self { next, current: Bytes::new(), ended: false, counter }
     }
 }
 
-impl<F: FnMut() -> Option<Piece>> Read for ItemReader<F> {
+impl<F: FnMut() -> Option<ItemBytes>> Read for ItemReader<F> {
     fn read(&mut self, output: &mut [u8]) -> io::Result<usize> {
         while self.current.is_empty() && !self.ended {
             match (self.next)() {
-                Some(Piece::Bytes(bytes)) => self.current = bytes,
-                Some(Piece::End) => self.ended = true,
-                None => return Err(Error::truncated("the stream ends inside this entry").into()),
+                Some(ItemBytes::Bytes(bytes)) => self.current = bytes,
+                Some(ItemBytes::End) => self.ended = true,
+                None => {
+                    return Err(ArchiveError::truncated("the stream ends inside this entry").into());
+                }
             }
         }
         let length = output.len().min(self.current.len());
@@ -163,11 +165,11 @@ pub(crate) enum Halt {
     /// Data came before the table of contents, which can be anywhere in a hand-made tar.
     TocLate,
     /// The archive is damaged or cannot be read.
-    Error(Error),
+    Error(ArchiveError),
 }
 
-impl From<Error> for Halt {
-    fn from(error: Error) -> Self {
+impl From<ArchiveError> for Halt {
+    fn from(error: ArchiveError) -> Self {
         Self::Error(error)
     }
 }
@@ -191,12 +193,12 @@ pub(crate) fn walk_custom(
     {
         awaited.came(block)?;
         let form = Form::Block(block.kind, header.clone());
-        let item = Item { of: ItemOf::Entry(block.dump_id), size: None, form };
+        let item = StreamItem { of: ItemOf::Entry(block.dump_id), size: None, form };
         let mut forward = Forward::begin(sink, &item)?;
         match block.kind {
             BlockKind::Rows => forward_chunks(&mut reader, layout, &mut forward)?,
             BlockKind::LargeObjects => loop {
-                let oid = read_int(&mut reader, layout).map_err(Error::from_io)?;
+                let oid = read_int(&mut reader, layout).map_err(ArchiveError::from_io)?;
                 forward.int(oid.into(), layout)?;
                 if oid == 0 {
                     break;
@@ -206,7 +208,7 @@ pub(crate) fn walk_custom(
         }
         forward.end()?;
     }
-    match io::copy(&mut reader, &mut io::sink()).map_err(Error::from_io)? {
+    match io::copy(&mut reader, &mut io::sink()).map_err(ArchiveError::from_io)? {
         0 => {}
         bytes => sink.behind(bytes),
     }
@@ -219,14 +221,14 @@ fn forward_chunks(
     forward: &mut Forward<'_>,
 ) -> Result<(), Halt> {
     loop {
-        let length = chunk_length(reader, layout).map_err(Error::from_io)?;
+        let length = chunk_length(reader, layout).map_err(ArchiveError::from_io)?;
         forward.int(length as i64, layout)?;
         if length == 0 {
             return Ok(());
         }
         let copied = forward.copy(&mut reader.by_ref().take(length))?;
         if copied < length {
-            return Err(Error::truncated("in a data chunk").into());
+            return Err(ArchiveError::truncated("in a data chunk").into());
         }
     }
 }
@@ -239,7 +241,7 @@ struct Forward<'a> {
 }
 
 impl<'a> Forward<'a> {
-    fn begin(sink: &'a mut dyn Sink, item: &Item) -> Result<Self, Halt> {
+    fn begin(sink: &'a mut dyn Sink, item: &StreamItem) -> Result<Self, Halt> {
         let wanted = match sink.begin(item) {
             Answer::Take => true,
             Answer::Skip => false,
@@ -267,7 +269,7 @@ impl<'a> Forward<'a> {
     fn copy(&mut self, reader: &mut impl BufRead) -> Result<u64, Halt> {
         let mut copied = 0;
         loop {
-            let piece = reader.fill_buf().map_err(Error::from_io)?;
+            let piece = reader.fill_buf().map_err(ArchiveError::from_io)?;
             let length = piece.len().min(PIECE - self.buffer.len());
             if length == 0 {
                 return Ok(copied);
@@ -286,7 +288,7 @@ impl<'a> Forward<'a> {
     /// pieces may be kept for a while and a buffer that grows by itself can be half empty.
     fn make_room(&mut self, bytes: usize) {
         let length = self.buffer.len();
-        if length + bytes > self.buffer.capacity() && length + bytes > LITTLE {
+        if length + bytes > self.buffer.capacity() && length + bytes > SMALL_PIECE {
             self.buffer.reserve(PIECE + INT - length);
         }
     }

@@ -9,7 +9,7 @@ use std::io::Read;
 use super::budget::Budget;
 use super::encoding::Encoding;
 use super::entry::{DataLocation, Desc, DumpId, Entry, Section};
-use super::error::{Error, ErrorKind, Result};
+use super::error::{ArchiveError, ErrorKind, Result};
 use super::files::is_plain_name;
 use super::header::{self, Format, Header, HeaderStart, Version};
 use super::incremental::{Incremental, Rest};
@@ -63,9 +63,9 @@ impl Toc {
     /// Reads a `toc.dat` in a file.
     pub(crate) fn read_files(reader: impl Read) -> Result<Self> {
         let (toc, mut rest) = Self::read(reader, Container::Files, &mut Budget::unlimited())?;
-        match rest.read(&mut [0]).map_err(Error::from_io)? {
+        match rest.read(&mut [0]).map_err(ArchiveError::from_io)? {
             0 => Ok(toc),
-            _ => Err(Error::malformed("trailing bytes after the table of contents")),
+            _ => Err(ArchiveError::malformed("trailing bytes after the table of contents")),
         }
     }
 
@@ -77,11 +77,11 @@ impl Toc {
     ) -> Result<(Self, Rest<R>)> {
         let mut input = Incremental::new(reader, budget);
         if let HeaderStart::Unsupported(major, minor) = input.parse("the header", header::start)? {
-            return Err(Error::new(ErrorKind::UnsupportedVersion { major, minor }));
+            return Err(ArchiveError::new(ErrorKind::UnsupportedVersion { major, minor }));
         }
         let header = input.parse("the header", header::header)?;
         if !container.holds(header.format) {
-            return Err(Error::malformed(format!(
+            return Err(ArchiveError::malformed(format!(
                 "the header says {} format, but the archive is in another",
                 header.format.name().to_lowercase()
             )));
@@ -106,7 +106,7 @@ impl Toc {
             .map(|(start, entry)| {
                 quoted_value(&entry.defn)
                     .map(|name| Encoding::named(&name))
-                    .ok_or_else(|| Error::malformed("invalid ENCODING entry").at(*start))
+                    .ok_or_else(|| ArchiveError::malformed("invalid ENCODING entry").at(*start))
             })
             .transpose()?
             .unwrap_or_else(Encoding::sql_ascii);
@@ -125,7 +125,11 @@ impl Toc {
                     toc.standard_conforming_strings = match quoted_value(&raw.defn).as_deref() {
                         Some("on") => true,
                         Some("off") => false,
-                        _ => return Err(Error::malformed("invalid STDSTRINGS entry").at(*start)),
+                        _ => {
+                            return Err(
+                                ArchiveError::malformed("invalid STDSTRINGS entry").at(*start)
+                            );
+                        }
                     };
                 }
                 Desc::SearchPath => toc.search_path = Some(entry.defn.clone()),
@@ -133,7 +137,7 @@ impl Toc {
             }
             if toc.index.insert(entry.dump_id, toc.entries.len()).is_some() {
                 let what = format!("two entries have the number {}", entry.dump_id);
-                return Err(Error::malformed(what).at(*start));
+                return Err(ArchiveError::malformed(what).at(*start));
             }
             toc.entries.push(entry);
         }
@@ -333,7 +337,10 @@ impl RawEntry {
         let texts = [&entry.tag, &entry.defn, &entry.drop_stmt, &entry.copy_stmt];
         let names = [&entry.namespace, &entry.tablespace, &entry.table_am, &entry.owner];
         if texts.into_iter().chain(names.into_iter().flatten()).any(|text| text.contains('\0')) {
-            return Err(Error::malformed(format!("entry {} contains a NUL byte", entry.dump_id)));
+            return Err(ArchiveError::malformed(format!(
+                "entry {} contains a NUL byte",
+                entry.dump_id
+            )));
         }
         Ok(entry)
     }

@@ -13,7 +13,7 @@ use clap::{ArgAction, Args, Parser, Subcommand};
 use clap_complete::Shell;
 
 use super::connection::ComparedDatabase;
-use super::selection::Selection;
+use super::selection::SelectionArgs;
 #[cfg(feature = "replicate")]
 use super::values::ReportFormat;
 use super::values::{Jobs, OutputFormat};
@@ -31,9 +31,9 @@ mod tests;
 #[cfg(feature = "web")]
 pub use night::Web;
 #[cfg(feature = "replicate")]
-pub use night::{DropObjects, Enrich, FetchBackup, Incremental, Run, Worker};
-pub use plan::{AsIf, Costs, NotAsIf, Plan, PlanFormat};
-pub use restore::{Behaviour, Place, Properties, Reporting, Restore, Results};
+pub use night::{DropObjects, Enrich, FetchBackup, Incremental, RunArgs, Worker};
+pub use plan::{AsIf, CostArgs, NotAsIf, PlanArgs, PlanFormat};
+pub use restore::{Behaviour, Properties, Reporting, Restore, Results, TargetOptions};
 
 /// The whole command line.
 #[derive(Parser, Clone, Debug, PartialEq, Eq)]
@@ -53,7 +53,7 @@ pub use restore::{Behaviour, Place, Properties, Reporting, Restore, Results};
 pub struct Cli {
     /// The command to run.
     #[command(subcommand)]
-    pub command: Command,
+    pub command: CliCommand,
 
     /// Print help: a summary for -? (or -h, if that is not --host), details for --help
     #[arg(short = '?', long, action = ArgAction::Help, global = true, help_heading = "Other")]
@@ -66,7 +66,7 @@ pub struct Cli {
 
 /// The command to run.
 #[derive(Subcommand, Clone, Debug, PartialEq, Eq)]
-pub enum Command {
+pub enum CliCommand {
     /// Restore an archive into a database, or write it as an SQL script
     #[command(
         long_about = help::RESTORE,
@@ -89,7 +89,7 @@ pub enum Command {
         after_long_help = help::PLAN_EPILOGUE,
         after_help = help::SEE_LONG_HELP,
     )]
-    Plan(Box<Plan>),
+    Plan(Box<PlanArgs>),
 
     /// Check that an archive is intact, or compare its data with a database
     #[command(
@@ -124,7 +124,7 @@ pub enum Command {
         after_long_help = help::RUN_EPILOGUE,
         after_help = help::SEE_LONG_HELP,
     )]
-    Run(Box<Run>),
+    Run(Box<RunArgs>),
 
     /// Run nightly on a schedule
     #[cfg(feature = "replicate")]
@@ -187,7 +187,7 @@ pub struct List {
 
     /// Which entries to read.
     #[command(flatten)]
-    pub selection: Selection,
+    pub selection: SelectionArgs,
 
     /// Include the entries that only restore --create uses
     #[arg(short = 'C', long, help_heading = "Selection")]
@@ -221,7 +221,7 @@ pub struct Verify {
 
     /// Which entries to read.
     #[command(flatten)]
-    pub selection: Selection,
+    pub selection: SelectionArgs,
 
     /// The database to compare with, if any.
     #[command(flatten)]

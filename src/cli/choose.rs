@@ -3,8 +3,8 @@
 use std::io::Read;
 use std::path::Path;
 
-use super::exit::{ARCHIVE, ERRORS, Failure, USAGE};
-use super::selection::Selection as Typed;
+use super::exit::{ARCHIVE, CommandFailure, ERRORS, USAGE};
+use super::selection::SelectionArgs as Typed;
 use crate::archive::{Entry, Toc};
 use crate::restore::event::{Event, Events};
 use crate::select::{
@@ -12,14 +12,14 @@ use crate::select::{
 };
 
 /// The selected entries.
-pub(super) struct Chosen {
+pub(super) struct ChosenEntries {
     pub(super) selection: Selection,
     /// Whether a list file changed the order of the entries.
     pub(super) reordered: bool,
 }
 
 /// Builds the selection's options, including the filter files.
-pub(super) fn options(typed: &Typed, create: bool) -> Result<SelectOptions, Failure> {
+pub(super) fn options(typed: &Typed, create: bool) -> Result<SelectOptions, CommandFailure> {
     let out = &typed.leave_out;
     let mut options = SelectOptions {
         data_only: typed.data_only,
@@ -45,11 +45,11 @@ pub(super) fn options(typed: &Typed, create: bool) -> Result<SelectOptions, Fail
         no_subscriptions: out.no_subscriptions,
         strict_names: typed.strict_names,
     };
-    options.check().map_err(|error| Failure::of(USAGE, &error))?;
+    options.check().map_err(|error| CommandFailure::of(USAGE, &error))?;
     for path in &typed.filter {
         let text = read(path)?;
         let filter = FilterFile::parse(&text)
-            .map_err(|error| Failure::new(USAGE, format!("{}: {error}", path.display())))?;
+            .map_err(|error| CommandFailure::new(USAGE, format!("{}: {error}", path.display())))?;
         filter.apply(&mut options);
     }
     Ok(options)
@@ -71,12 +71,12 @@ pub(super) fn choose(
     options: &SelectOptions,
     typed: &Typed,
     events: &Events,
-) -> Result<Chosen, Failure> {
+) -> Result<ChosenEntries, CommandFailure> {
     let list = typed.use_list.as_deref().map(|path| list_file(path, &toc.entries, events));
     let list = list.transpose()?;
     let selection = select(&toc.entries, options, list.as_ref()).map_err(|error| match error {
-        SelectError::Usage(error) => Failure::of(USAGE, &error),
-        error @ SelectError::NamesNotFound(_) => Failure::of(ERRORS, &error),
+        SelectError::Usage(error) => CommandFailure::of(USAGE, &error),
+        error @ SelectError::NamesNotFound(_) => CommandFailure::of(ERRORS, &error),
     })?;
     for missing in selection.missing() {
         events.send(Event::Warning { message: missing.to_string() });
@@ -86,12 +86,12 @@ pub(super) fn choose(
         events.send(Event::Step { what: message });
     }
     let wanted: Vec<usize> = selection.wanted().collect();
-    Ok(Chosen { reordered: !wanted.is_sorted(), selection })
+    Ok(ChosenEntries { reordered: !wanted.is_sorted(), selection })
 }
 
-fn list_file(path: &Path, entries: &[Entry], events: &Events) -> Result<ListFile, Failure> {
+fn list_file(path: &Path, entries: &[Entry], events: &Events) -> Result<ListFile, CommandFailure> {
     let list = ListFile::parse(&read(path)?, entries)
-        .map_err(|error| Failure::new(ARCHIVE, format!("{}: {error}", path.display())))?;
+        .map_err(|error| CommandFailure::new(ARCHIVE, format!("{}: {error}", path.display())))?;
     for line in list.ignored() {
         let message = format!("{}: {line}", path.display());
         events.send(Event::Warning { message });
@@ -100,12 +100,14 @@ fn list_file(path: &Path, entries: &[Entry], events: &Events) -> Result<ListFile
 }
 
 /// Reads a small file, or standard input for `-`.
-fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+fn read(path: &Path) -> Result<Vec<u8>, CommandFailure> {
     let read = if path == Path::new("-") {
         let mut text = Vec::new();
         std::io::stdin().read_to_end(&mut text).map(|_| text)
     } else {
         std::fs::read(path)
     };
-    read.map_err(|error| Failure::new(USAGE, format!("cannot read {}: {error}", path.display())))
+    read.map_err(|error| {
+        CommandFailure::new(USAGE, format!("cannot read {}: {error}", path.display()))
+    })
 }

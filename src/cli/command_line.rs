@@ -74,7 +74,7 @@ fn not_built(name: &str, feature: &str) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use super::super::args::Command;
+    use super::super::args::CliCommand;
     use super::*;
 
     fn parsed(line: &str) -> Result<(Cli, String), Error> {
@@ -88,14 +88,14 @@ mod tests {
             assert_eq!(parsed(line).unwrap_err().kind(), ErrorKind::DisplayHelp, "{line}");
         }
         let (cli, name) = parsed("nocturne restore -h db.example a.dump").unwrap();
-        let Command::Restore(restore) = cli.command else { panic!("{name}") };
+        let CliCommand::Restore(restore) = cli.command else { panic!("{name}") };
         assert_eq!(restore.connection.host.as_deref(), Some("db.example"));
     }
 
     #[test]
     fn unambiguous_abbreviation_is_accepted() {
         let (cli, name) = parsed("nocturne restore --no-ow --single -d x a.dump").unwrap();
-        let Command::Restore(restore) = cli.command else { panic!("{name}") };
+        let CliCommand::Restore(restore) = cli.command else { panic!("{name}") };
         assert!(restore.properties.no_owner && restore.behaviour.single_transaction);
         assert!(parsed("nocturne restore --no -d x a.dump").is_err(), "it could be several");
         for line in [

@@ -3,8 +3,10 @@
 use std::num::NonZeroUsize;
 
 use super::args::Verify;
-use super::choose::Chosen;
-use super::exit::{ARCHIVE, CONNECT, ERRORS, Failure, INTERRUPTED, Outcome, interrupted};
+use super::choose::ChosenEntries;
+use super::exit::{
+    ARCHIVE, CONNECT, CommandFailure, CommandResult, ERRORS, INTERRUPTED, interrupted,
+};
 use super::threads;
 use super::values::OutputFormat;
 use super::{connection, list, verify};
@@ -20,10 +22,10 @@ pub(super) fn run(
     typed: &Verify,
     archive: Archive,
     input: &Input,
-    chosen: &Chosen,
+    chosen: &ChosenEntries,
     jobs: NonZeroUsize,
     screen: &Screen,
-) -> Outcome {
+) -> CommandResult {
     let to = connection::resolve(&typed.database.options())?;
     let options = CompareOptions {
         jobs,
@@ -36,7 +38,7 @@ pub(super) fn run(
     let told = bar.clone();
     let progress = move |progress| verify::show(&told, progress);
     let warnings = list::warnings(screen);
-    let waits = |error: &server::Error| {
+    let waits = |error: &server::SessionError| {
         let message = format!("waiting for the server: {}", chain(error));
         warnings.send(Event::Warning { message });
     };
@@ -45,10 +47,10 @@ pub(super) fn run(
         let compared = compare(archive, &chosen.selection, &options, &to, progress, waits);
         tokio::select! {
             compared = Box::pin(compared) => compared.map_err(|error| match error {
-                CompareError::Connect(_) => Failure::of(CONNECT, &error),
-                error => Failure::of(ERRORS, &error),
+                CompareError::Connect(_) => CommandFailure::of(CONNECT, &error),
+                error => CommandFailure::of(ERRORS, &error),
             }),
-            () = stop => Err(Failure::new(INTERRUPTED, "interrupted")),
+            () = stop => Err(CommandFailure::new(INTERRUPTED, "interrupted")),
         }
     });
     // Do not wait for the thread that reads the archive.
@@ -60,14 +62,14 @@ pub(super) fn run(
             list::write(None, comparison.text(typed.reporting.verbose > 0).as_bytes())?;
         }
         OutputFormat::Json => {
-            let json = comparison.json().map_err(|error| Failure::of(ERRORS, &error))?;
+            let json = comparison.json().map_err(|error| CommandFailure::of(ERRORS, &error))?;
             list::write_json(None, &(json + "\n"))?;
         }
     }
     // The output above lists the differences.
     match () {
-        () if !comparison.faults.is_empty() => Err(Failure::told(ARCHIVE)),
-        () if !comparison.is_equal() => Err(Failure::told(ERRORS)),
+        () if !comparison.faults.is_empty() => Err(CommandFailure::told(ARCHIVE)),
+        () if !comparison.is_equal() => Err(CommandFailure::told(ERRORS)),
         () => Ok(()),
     }
 }

@@ -7,7 +7,7 @@ use clap_complete::Shell;
 
 use super::command_line;
 #[cfg(feature = "replicate")]
-use crate::replicate::config::{Kind, table};
+use crate::replicate::config::{ValueKind, table};
 
 /// The program to complete.
 const PROGRAM: &str = "nocturne";
@@ -89,7 +89,7 @@ fn words(arg: &Arg) -> Vec<String> {
     }
     #[cfg(feature = "replicate")]
     if let Some(variable) = table::all().find(|variable| arg.get_id() == variable.name)
-        && let Kind::Word(words) = variable.kind
+        && let ValueKind::Word(words) = variable.kind
     {
         return words.iter().map(|word| (*word).to_owned()).collect();
     }

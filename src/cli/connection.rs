@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::exit::{Failure, USAGE};
+use super::exit::{CommandFailure, USAGE};
 use super::values::ConnectionString;
 use crate::server::{ConnectOptions, PasswordPrompt, Target};
 
@@ -136,7 +136,7 @@ pub(super) fn given(option: &Option<String>) -> Option<String> {
 }
 
 /// Resolves where to connect, with the process's environment.
-pub(super) fn resolve(options: &ConnectOptions) -> Result<Target, Failure> {
+pub(super) fn resolve(options: &ConnectOptions) -> Result<Target, CommandFailure> {
     Target::resolve(options, &|name| std::env::var(name).ok())
-        .map_err(|error| Failure::of(USAGE, &error))
+        .map_err(|error| CommandFailure::of(USAGE, &error))
 }

@@ -4,11 +4,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::args::Costs as Typed;
+use super::args::CostArgs as Typed;
 use super::environment;
 use crate::error::chain;
 use crate::plan::history::CostHistory;
-use crate::report::costs::{Recorder, load};
+use crate::report::costs::{TimingsReader, load};
 use crate::restore::event::{Event, Events, Reader};
 
 /// The file's name in the user's cache folder (XDG Base Directory Specification).
@@ -16,13 +16,13 @@ const DEFAULT: &str = "nocturne/costs.json";
 
 /// A history, and the file to write it to.
 #[derive(Debug)]
-pub(super) struct History {
+pub(super) struct CostHistoryFile {
     pub(super) costs: Arc<CostHistory>,
     file: Option<PathBuf>,
-    recorder: Recorder,
+    recorder: TimingsReader,
 }
 
-impl History {
+impl CostHistoryFile {
     /// Reads the history file. An unusable file is reported as a warning and never written.
     pub(super) fn open(typed: &Typed, events: &Events) -> Self {
         let (costs, file) = match file(typed) {
@@ -35,7 +35,7 @@ impl History {
                 }
             },
         };
-        Self { costs: Arc::new(costs), file, recorder: Recorder::default() }
+        Self { costs: Arc::new(costs), file, recorder: TimingsReader::default() }
     }
 
     /// Records events for the history, if there is a file.

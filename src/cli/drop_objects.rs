@@ -6,7 +6,7 @@ use std::fmt::Write;
 use tokio_util::sync::CancellationToken;
 
 use super::args::DropObjects as Typed;
-use super::exit::{CONNECT, ERRORS, Failure, INTERRUPTED, Outcome, USAGE};
+use super::exit::{CONNECT, CommandFailure, CommandResult, ERRORS, INTERRUPTED, USAGE};
 use super::list;
 use super::worker::{start_log, until_signal};
 use crate::replicate::clean::{self, CleanError, DropPlan};
@@ -18,7 +18,7 @@ use crate::server::{Session, SessionSettings, Target, has_bookkeeping};
 use crate::shown::one_line;
 
 /// Runs the command.
-pub(super) fn run(typed: &Typed) -> Outcome {
+pub(super) fn run(typed: &Typed) -> CommandResult {
     let config = typed.settings.config()?;
     start_log(&config, Verbosity::from_flags(typed.quiet, typed.verbose))?;
     let target = target(&config)?;
@@ -26,16 +26,16 @@ pub(super) fn run(typed: &Typed) -> Outcome {
 }
 
 /// The target of a single-step command.
-pub(super) fn target(config: &Config) -> Result<Target, Failure> {
+pub(super) fn target(config: &Config) -> Result<Target, CommandFailure> {
     let target = config.databases.target.clone();
-    target.ok_or_else(|| Failure::new(USAGE, "DATABASE_URL is not set"))
+    target.ok_or_else(|| CommandFailure::new(USAGE, "DATABASE_URL is not set"))
 }
 
 /// Locks the target against other runs.
-pub(super) async fn lock(target: &Target) -> Result<TargetLock, Failure> {
+pub(super) async fn lock(target: &Target) -> Result<TargetLock, CommandFailure> {
     TargetLock::take(target).await.map_err(|error| match &error {
-        LockError::Target(_) => Failure::of(CONNECT, &error),
-        _ => Failure::of(ERRORS, &error),
+        LockError::Target(_) => CommandFailure::of(CONNECT, &error),
+        _ => CommandFailure::of(ERRORS, &error),
     })
 }
 
@@ -44,13 +44,13 @@ async fn drop_objects(
     config: &Config,
     target: Target,
     stop: CancellationToken,
-) -> Outcome {
+) -> CommandResult {
     let _lock = if typed.dry_run { None } else { Some(lock(&target).await?) };
     let session = Session::connect(&target, &SessionSettings::default())
         .await
-        .map_err(|error| Failure::of(CONNECT, &error))?;
+        .map_err(|error| CommandFailure::of(CONNECT, &error))?;
     // Its records are removed before the objects that they describe.
-    has_bookkeeping(&session).await.map_err(|error| Failure::of(ERRORS, &error))?;
+    has_bookkeeping(&session).await.map_err(|error| CommandFailure::of(ERRORS, &error))?;
     let used: Vec<Cell<bool>> = typed.keep.iter().map(|_| Cell::new(false)).collect();
     let keep = |schema: &str, table: &str| {
         let mut keep = config.restore.tables.mode(schema, table) == TableMode::Incremental;
@@ -63,14 +63,14 @@ async fn drop_objects(
         keep
     };
     let failed = |error: CleanError| match error {
-        CleanError::Stopped => Failure::new(INTERRUPTED, "interrupted"),
-        error => Failure::of(ERRORS, &error),
+        CleanError::Stopped => CommandFailure::new(INTERRUPTED, "interrupted"),
+        error => CommandFailure::of(ERRORS, &error),
     };
     // Without an archive, the extensions to be restored are unknown.
     let plan = clean::plan(&session, keep, |_| false).await.map_err(failed)?;
     // A typo must not drop the table that was meant.
     if let Some((pattern, _)) = typed.keep.iter().zip(&used).find(|(_, used)| !used.get()) {
-        return Err(Failure::new(USAGE, format!("--keep {pattern}: no such table")));
+        return Err(CommandFailure::new(USAGE, format!("--keep {pattern}: no such table")));
     }
     if typed.dry_run {
         return list::write(None, describe(&plan).as_bytes());
@@ -87,8 +87,8 @@ async fn drop_objects(
         tracing::info!("schema {schema} is kept: it contains other owners' objects");
     }
     // An earlier night's restore would resume as if its objects still existed.
-    forget_all(&target).await.map_err(|error| Failure::of(ERRORS, &error))?;
-    let progress = |progress: clean::Progress<'_>| tracing::debug!("dropped {}", progress.drop);
+    forget_all(&target).await.map_err(|error| CommandFailure::of(ERRORS, &error))?;
+    let progress = |progress: clean::DropProgress<'_>| tracing::debug!("dropped {}", progress.drop);
     let timeout = config.restore.drop_timeout;
     clean::execute(&session, &plan, timeout, &stop, progress).await.map_err(failed)?;
     tracing::info!("{} objects dropped, {} tables kept", plan.drops.len(), plan.kept.len());

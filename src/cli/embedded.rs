@@ -1,7 +1,7 @@
 //! `nocturne restore --embedded`: the restore's own temporary server.
 
-use super::args::{Place, Restore};
-use super::exit::{CONNECT, ERRORS, Failure, Outcome, interrupted};
+use super::args::{Restore, TargetOptions};
+use super::exit::{CONNECT, CommandFailure, CommandResult, ERRORS, interrupted};
 use super::{list, say};
 use crate::embedded::{Embedded, EmbeddedOptions};
 use crate::error::chain;
@@ -15,14 +15,14 @@ use crate::source::Archive;
 use crate::sql::ident::quoted;
 
 /// The server, with the target database.
-pub(super) struct Server {
+pub(super) struct EmbeddedServer {
     embedded: Embedded,
     database: String,
     kept: bool,
     log_format: LogFormat,
 }
 
-impl Server {
+impl EmbeddedServer {
     /// Starts a server and creates what an archive expects to exist: its database and roles.
     pub(super) async fn start(
         typed: &Restore,
@@ -30,7 +30,7 @@ impl Server {
         selection: &Selection,
         options: &RestoreOptions,
         events: &Events,
-    ) -> Result<(Self, Target), Failure> {
+    ) -> Result<(Self, Target), CommandFailure> {
         let data_dir = typed.place.keep.clone();
         let kept = data_dir.is_some();
         events.send(Event::Step { what: "starting a temporary PostgreSQL server".to_owned() });
@@ -46,21 +46,21 @@ impl Server {
         };
         let embedded = tokio::task::spawn_blocking(start)
             .await
-            .map_err(|error| Failure::of(ERRORS, &error))?
-            .map_err(|error| Failure::of(CONNECT, &error))?;
+            .map_err(|error| CommandFailure::of(ERRORS, &error))?
+            .map_err(|error| CommandFailure::of(CONNECT, &error))?;
         let dbname = archive.toc.header.dbname.as_str();
         let database = if typed.place.create || dbname.is_empty() { "postgres" } else { dbname };
         let admin = target(&embedded.url("postgres"))?;
         let session = Session::connect(&admin, &SessionSettings::default())
             .await
-            .map_err(|error| Failure::of(CONNECT, &error))?;
+            .map_err(|error| CommandFailure::of(CONNECT, &error))?;
         for role in roles_needed(&archive.toc, selection, &options.style).keys() {
             // An existing role is just as good.
             let _ = session.execute(&format!("CREATE ROLE {}", quoted(role))).await;
         }
         if database != "postgres" {
             let sql = format!("CREATE DATABASE {} TEMPLATE template0", quoted(database));
-            session.execute(&sql).await.map_err(|error| Failure::of(ERRORS, &error))?;
+            session.execute(&sql).await.map_err(|error| CommandFailure::of(ERRORS, &error))?;
         }
         let url = embedded.url(database);
         let what = format!("PostgreSQL {} is ready: {url}", embedded.version());
@@ -73,7 +73,11 @@ impl Server {
     }
 
     /// Runs the user's query, then keeps the server until interrupted, or stops it at once.
-    pub(super) async fn stay(self, place: &Place, mut outcome: Outcome) -> Outcome {
+    pub(super) async fn stay(
+        self,
+        place: &TargetOptions,
+        mut outcome: CommandResult,
+    ) -> CommandResult {
         let interrupted_already =
             matches!(&outcome, Err(failure) if failure.code == super::exit::INTERRUPTED);
         if let Some(sql) = place.query.as_deref().filter(|_| !interrupted_already) {
@@ -97,8 +101,8 @@ impl Server {
         let stopped = tokio::task::spawn_blocking(move || self.embedded.stop()).await;
         match stopped {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => return outcome.and(Err(Failure::of(ERRORS, &error))),
-            Err(error) => return outcome.and(Err(Failure::of(ERRORS, &error))),
+            Ok(Err(error)) => return outcome.and(Err(CommandFailure::of(ERRORS, &error))),
+            Err(error) => return outcome.and(Err(CommandFailure::of(ERRORS, &error))),
         }
         if let Some(kept) = kept {
             match log_format {
@@ -110,8 +114,8 @@ impl Server {
     }
 
     /// Writes a query's rows to standard output, like unaligned psql output with tabs.
-    async fn answer(&self, sql: &str) -> Outcome {
-        let failure = |error| Failure::new(ERRORS, format!("--query: {}", chain(&error)));
+    async fn answer(&self, sql: &str) -> CommandResult {
+        let failure = |error| CommandFailure::new(ERRORS, format!("--query: {}", chain(&error)));
         let target = target(&self.embedded.url(&self.database))?;
         let session =
             Session::connect(&target, &SessionSettings::default()).await.map_err(failure)?;
@@ -126,8 +130,8 @@ impl Server {
     }
 }
 
-fn target(url: &str) -> Result<Target, Failure> {
+fn target(url: &str) -> Result<Target, CommandFailure> {
     let options = ConnectOptions { dbname: Some(url.to_owned()), ..ConnectOptions::default() };
     // The server is ours: the user's environment does not apply to it.
-    Target::resolve(&options, &|_| None).map_err(|error| Failure::of(CONNECT, &error))
+    Target::resolve(&options, &|_| None).map_err(|error| CommandFailure::of(CONNECT, &error))
 }

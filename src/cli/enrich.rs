@@ -4,7 +4,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::args::Enrich as Typed;
 use super::drop_objects::{lock, target};
-use super::exit::{CONNECT, ERRORS, Failure, INTERRUPTED, Outcome, USAGE};
+use super::exit::{CONNECT, CommandFailure, CommandResult, ERRORS, INTERRUPTED, USAGE};
 use super::worker::{start_log, until_signal};
 use crate::replicate::config::Config;
 use crate::replicate::enrich::{self, EnrichError, Enrichment, tell};
@@ -12,12 +12,12 @@ use crate::report::Verbosity;
 use crate::server::Target;
 
 /// Runs the command.
-pub(super) fn run(typed: &Typed) -> Outcome {
+pub(super) fn run(typed: &Typed) -> CommandResult {
     let config = typed.settings.config()?;
     start_log(&config, Verbosity::from_flags(typed.quiet, typed.verbose))?;
     let enrichment = Enrichment::read(&config.restore.enrichment).map_err(|error| {
         let is_missing = matches!(error, EnrichError::NoFolder { .. });
-        let failure = Failure::of(USAGE, &error);
+        let failure = CommandFailure::of(USAGE, &error);
         if is_missing { failure.with_hint("name the folder with --dir") } else { failure }
     })?;
     let target = target(&config)?;
@@ -29,16 +29,16 @@ async fn work(
     enrichment: Enrichment,
     target: Target,
     stop: CancellationToken,
-) -> Outcome {
+) -> CommandResult {
     let _lock = lock(&target).await?;
     let report = enrich::run(&enrichment, &target, config.restore.jobs, &stop, tell).await;
     let report = report.map_err(|error| match error {
-        EnrichError::Stopped => Failure::new(INTERRUPTED, "interrupted"),
-        EnrichError::Target(_) => Failure::of(CONNECT, &error),
-        error => Failure::of(ERRORS, &error),
+        EnrichError::Stopped => CommandFailure::new(INTERRUPTED, "interrupted"),
+        EnrichError::Target(_) => CommandFailure::of(CONNECT, &error),
+        error => CommandFailure::of(ERRORS, &error),
     })?;
     match report.failures().count() {
         0 => Ok(()),
-        count => Err(Failure::new(ERRORS, format!("{count} of the files failed"))),
+        count => Err(CommandFailure::new(ERRORS, format!("{count} of the files failed"))),
     }
 }

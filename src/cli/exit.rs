@@ -23,7 +23,7 @@ pub const INTERRUPTED: u8 = 130;
 
 /// Why a command failed: the message and the exit code.
 #[derive(Debug)]
-pub struct Failure {
+pub struct CommandFailure {
     /// The exit code.
     pub code: u8,
     /// One line for the user; empty if the failure was already reported.
@@ -34,7 +34,7 @@ pub struct Failure {
     hint: Option<String>,
 }
 
-impl Failure {
+impl CommandFailure {
     /// A failure with a message. Line breaks in names within it do not start new lines.
     pub fn new(code: u8, message: impl AsRef<str>) -> Self {
         let message = one_line(message.as_ref());
@@ -98,25 +98,25 @@ pub(super) fn interrupted() -> impl Future<Output = ()> {
 }
 
 /// Turns an output file's error into a failure.
-pub(super) fn unwritable(path: &Path) -> impl Fn(std::io::Error) -> Failure {
-    move |error| Failure::new(ERRORS, format!("cannot write {}: {error}", path.display()))
+pub(super) fn unwritable(path: &Path) -> impl Fn(std::io::Error) -> CommandFailure {
+    move |error| CommandFailure::new(ERRORS, format!("cannot write {}: {error}", path.display()))
 }
 
-impl From<crate::archive::Error> for Failure {
-    fn from(error: crate::archive::Error) -> Self {
+impl From<crate::archive::ArchiveError> for CommandFailure {
+    fn from(error: crate::archive::ArchiveError) -> Self {
         Self::of(ARCHIVE, &error)
     }
 }
 
-impl From<restore::Error> for Failure {
-    fn from(error: restore::Error) -> Self {
+impl From<restore::RestoreError> for CommandFailure {
+    fn from(error: restore::RestoreError) -> Self {
         let code = match &error {
-            restore::Error::Archive(_)
-            | restore::Error::Stream(_)
-            | restore::Error::Journal(JournalError::Archive(_)) => ARCHIVE,
-            restore::Error::Connect(_) => CONNECT,
-            restore::Error::Journal(JournalError::Cannot(_)) => USAGE,
-            restore::Error::Interrupted => INTERRUPTED,
+            restore::RestoreError::Archive(_)
+            | restore::RestoreError::Stream(_)
+            | restore::RestoreError::Journal(JournalError::Archive(_)) => ARCHIVE,
+            restore::RestoreError::Connect(_) => CONNECT,
+            restore::RestoreError::Journal(JournalError::Cannot(_)) => USAGE,
+            restore::RestoreError::Interrupted => INTERRUPTED,
             _ => ERRORS,
         };
         Self::of(code, &error)
@@ -124,10 +124,10 @@ impl From<restore::Error> for Failure {
 }
 
 /// The result of a command.
-pub type Outcome = Result<(), Failure>;
+pub type CommandResult = Result<(), CommandFailure>;
 
 /// The exit code of the command's outcome. Reports a failure on standard error.
-pub(super) fn code(outcome: Outcome, command: &str) -> ExitCode {
+pub(super) fn code(outcome: CommandResult, command: &str) -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::from(SUCCESS),
         Err(failure) => {

@@ -12,7 +12,9 @@ use chrono::Utc;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::args::FetchBackup as Typed;
-use super::exit::{ARCHIVE, CONNECT, ERRORS, Failure, INTERRUPTED, Outcome, USAGE, interrupted};
+use super::exit::{
+    ARCHIVE, CONNECT, CommandFailure, CommandResult, ERRORS, INTERRUPTED, USAGE, interrupted,
+};
 use super::threads;
 use super::{list, say};
 use crate::archive;
@@ -21,17 +23,15 @@ use crate::replicate::backup::local::Skipped;
 use crate::replicate::backup::scalingo::{ApiError, Choice, ScalingoError};
 use crate::replicate::backup::{BackupError, BackupSource, Check, FoundBackup, Made, save};
 use crate::replicate::config::Config;
-use crate::report::{
-    LogFormat, Options as ReportOptions, ProgressMode, Screen, Verbosity, telemetry,
-};
+use crate::report::{LogFormat, ProgressMode, ReportOptions, Screen, Verbosity, telemetry};
 use crate::shown::one_line;
-use crate::source::remote::{DownloadError, Progress, Sha256Sum, Start};
+use crate::source::remote::{DownloadError, DownloadProgress, Sha256Sum, Start};
 
 /// How often the download's progress is polled.
 const FRAME: Duration = Duration::from_millis(200);
 
 /// Runs the command.
-pub(super) fn run(typed: &Typed) -> Outcome {
+pub(super) fn run(typed: &Typed) -> CommandResult {
     let mut settings = Cow::Borrowed(&typed.settings);
     if let Some(path) = &typed.api_token_file {
         settings = Cow::Owned(settings.into_owned().with("SCALINGO_API_TOKEN", read_token(path)?));
@@ -41,7 +41,7 @@ pub(super) fn run(typed: &Typed) -> Outcome {
     let report =
         ReportOptions { progress: ProgressMode::Auto, format: config.log_format, verbosity };
     let screen = Screen::new(&report);
-    telemetry::init(&report, &screen).map_err(|error| Failure::of(USAGE, &error))?;
+    telemetry::init(&report, &screen).map_err(|error| CommandFailure::of(USAGE, &error))?;
 
     let source = BackupSource::of(&config.backup, config.zone).map_err(failure)?;
     let jobs = available_parallelism().map_or(1, NonZeroUsize::get);
@@ -50,23 +50,29 @@ pub(super) fn run(typed: &Typed) -> Outcome {
     let outcome = runtime.block_on(async {
         tokio::select! {
             outcome = Box::pin(fetch(typed, &config, &source, &bar)) => outcome,
-            () = interrupted() => Err(Failure::new(INTERRUPTED, "interrupted")),
+            () = interrupted() => Err(CommandFailure::new(INTERRUPTED, "interrupted")),
         }
     });
     // Do not wait for threads that are blocked on the disk.
     runtime.shutdown_background();
     match config.log_format {
         LogFormat::Text => outcome,
-        LogFormat::Json => outcome.map_err(Failure::logged),
+        LogFormat::Json => outcome.map_err(CommandFailure::logged),
     }
 }
 
-fn read_token(path: &Path) -> Result<String, Failure> {
-    std::fs::read_to_string(path)
-        .map_err(|error| Failure::new(USAGE, format!("cannot read {}: {error}", path.display())))
+fn read_token(path: &Path) -> Result<String, CommandFailure> {
+    std::fs::read_to_string(path).map_err(|error| {
+        CommandFailure::new(USAGE, format!("cannot read {}: {error}", path.display()))
+    })
 }
 
-async fn fetch(typed: &Typed, config: &Config, from: &BackupSource, bar: &ProgressBar) -> Outcome {
+async fn fetch(
+    typed: &Typed,
+    config: &Config,
+    from: &BackupSource,
+    bar: &ProgressBar,
+) -> CommandResult {
     let backup = from.find(Utc::now()).await.map_err(failure)?;
     tracing::info!("found {backup}");
     backup.skipped.iter().for_each(Skipped::tell);
@@ -128,7 +134,7 @@ async fn check_age(backup: &FoundBackup, config: &Config) -> Result<(), BackupEr
 async fn copy_to_stdout(
     backup: &FoundBackup,
     bar: &ProgressBar,
-) -> Result<(u64, Sha256Sum), Failure> {
+) -> Result<(u64, Sha256Sum), CommandFailure> {
     let mut download = backup.start(Start::default()).map_err(failure)?;
     let progress = download.progress();
     show(bar, progress.clone());
@@ -136,10 +142,11 @@ async fn copy_to_stdout(
         let write = move || io::stdout().lock().write_all(&bytes);
         let written = tokio::task::spawn_blocking(write).await.map_err(io::Error::other);
         written.and_then(|written| written).map_err(|error| {
-            Failure::new(ERRORS, format!("cannot write to standard output: {error}"))
+            CommandFailure::new(ERRORS, format!("cannot write to standard output: {error}"))
         })?;
     }
-    let sha256 = progress.sha256().ok_or_else(|| Failure::of(ERRORS, &DownloadError::Vanished))?;
+    let sha256 =
+        progress.sha256().ok_or_else(|| CommandFailure::of(ERRORS, &DownloadError::Vanished))?;
     Ok((progress.position(), sha256))
 }
 
@@ -170,7 +177,7 @@ fn bar(screen: &Screen) -> ProgressBar {
 }
 
 /// Updates the bar until the download finishes.
-fn show(bar: &ProgressBar, progress: Progress) {
+fn show(bar: &ProgressBar, progress: DownloadProgress) {
     let bar = bar.clone();
     tokio::spawn(async move {
         while !bar.is_finished() {
@@ -183,7 +190,7 @@ fn show(bar: &ProgressBar, progress: Progress) {
     });
 }
 
-fn failure(error: BackupError) -> Failure {
+fn failure(error: BackupError) -> CommandFailure {
     let code = match &error {
         BackupError::NoSource | BackupError::Address(_) | BackupError::IsLocal { .. } => USAGE,
         BackupError::Archive(archive) => downloading(archive).map_or(ARCHIVE, of_download),
@@ -192,11 +199,11 @@ fn failure(error: BackupError) -> Failure {
         BackupError::Download(error) => of_download(error),
         _ => ERRORS,
     };
-    Failure::of(code, &error)
+    CommandFailure::of(code, &error)
 }
 
 /// The download that ended the reading of an archive.
-fn downloading(error: &archive::Error) -> Option<&DownloadError> {
+fn downloading(error: &archive::ArchiveError) -> Option<&DownloadError> {
     let archive::ErrorKind::Io(error) = error.kind() else { return None };
     error.get_ref()?.downcast_ref::<Arc<DownloadError>>().map(Arc::as_ref)
 }

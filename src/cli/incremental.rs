@@ -5,37 +5,39 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use super::args::Incremental as Typed;
-use super::exit::{CONNECT, ERRORS, Failure, INTERRUPTED, Outcome, USAGE};
+use super::exit::{CONNECT, CommandFailure, CommandResult, ERRORS, INTERRUPTED, USAGE};
 use super::report::locale;
 use super::worker::{notifier, start_log, until_signal};
 use crate::replicate::config::Config;
-use crate::replicate::incremental::{self, IncrementalError, Settings, Summary, Table};
+use crate::replicate::incremental::{
+    self, CopySettings, IncrementalError, IncrementalTable, Summary,
+};
 use crate::replicate::night::IncrementalRun;
 use crate::replicate::worker::{
-    DatabaseHistory, History, Night, RetryPolicy, SystemClock, Trigger,
+    DatabaseHistory, History, RetryPolicy, RunWithRetries, SystemClock, Trigger,
 };
 use crate::report::{LogFormat, Verbosity};
 
 /// Runs the command.
-pub(super) fn run(typed: &Typed) -> Outcome {
+pub(super) fn run(typed: &Typed) -> CommandResult {
     let config = typed.settings.config()?;
     start_log(&config, Verbosity::from_flags(typed.quiet, typed.verbose))?;
     let outcome = until_signal(0, |stop| copy(typed, &config, stop));
     match config.log_format {
         LogFormat::Text => outcome,
-        LogFormat::Json => outcome.map_err(Failure::logged),
+        LogFormat::Json => outcome.map_err(CommandFailure::logged),
     }
 }
 
-async fn copy(typed: &Typed, config: &Config, stop: CancellationToken) -> Outcome {
+async fn copy(typed: &Typed, config: &Config, stop: CancellationToken) -> CommandResult {
     let tables = tables(typed, config).await?;
-    let Some(settings) = Settings::of(config, tables) else {
-        return Err(Failure::new(USAGE, "the source or the target database is not set"));
+    let Some(settings) = CopySettings::of(config, tables) else {
+        return Err(CommandFailure::new(USAGE, "the source or the target database is not set"));
     };
     for warning in settings.source.warnings().iter().chain(settings.target.warnings()) {
         tracing::warn!("{warning}");
     }
-    let night = Night {
+    let night = RunWithRetries {
         job: IncrementalRun::new(
             settings.clone(),
             config.zone,
@@ -51,23 +53,23 @@ async fn copy(typed: &Typed, config: &Config, stop: CancellationToken) -> Outcom
     let record = night.run(Trigger::Manual, &stop).await;
     match night.job.take_summary() {
         Some(summary) => conclude(&summary),
-        None => Err(Failure::new(ERRORS, record.error.unwrap_or_default())),
+        None => Err(CommandFailure::new(ERRORS, record.error.unwrap_or_default())),
     }
 }
 
 /// The history in the warehouse, if there is one; otherwise in the copy's target.
-fn history(config: &Config, settings: &Settings) -> Arc<dyn History> {
+fn history(config: &Config, settings: &CopySettings) -> Arc<dyn History> {
     let target = config.databases.target.as_ref().unwrap_or(&settings.target);
     Arc::new(DatabaseHistory::new(target.clone()))
 }
 
 /// The tables typed, or else those that the settings make incremental.
-async fn tables(typed: &Typed, config: &Config) -> Result<Vec<Table>, Failure> {
+async fn tables(typed: &Typed, config: &Config) -> Result<Vec<IncrementalTable>, CommandFailure> {
     let keys = &config.incremental.keys;
-    let mut tables: Vec<Table> = Vec::new();
+    let mut tables: Vec<IncrementalTable> = Vec::new();
     for typed in &typed.table {
         let key = typed.key.as_deref().unwrap_or_else(|| keys.column(&typed.schema, &typed.table));
-        tables.push(Table {
+        tables.push(IncrementalTable {
             schema: typed.schema.clone(),
             name: typed.table.clone(),
             key: key.to_owned(),
@@ -78,7 +80,7 @@ async fn tables(typed: &Typed, config: &Config) -> Result<Vec<Table>, Failure> {
             incremental::tables(source, &config.restore.tables, keys).await.map_err(failure)?;
     }
     if tables.is_empty() {
-        return Err(Failure::new(
+        return Err(CommandFailure::new(
             USAGE,
             "no incremental tables: name one with --table or in BACKUP_MODE",
         ));
@@ -86,27 +88,27 @@ async fn tables(typed: &Typed, config: &Config) -> Result<Vec<Table>, Failure> {
     Ok(tables)
 }
 
-fn failure(error: IncrementalError) -> Failure {
+fn failure(error: IncrementalError) -> CommandFailure {
     let code = match &error {
         IncrementalError::Connect { .. } => CONNECT,
         IncrementalError::Stopped => INTERRUPTED,
         _ => ERRORS,
     };
-    Failure::of(code, &error)
+    CommandFailure::of(code, &error)
 }
 
 /// The overall outcome. Each table's error was already logged.
-fn conclude(summary: &Summary) -> Outcome {
+fn conclude(summary: &Summary) -> CommandResult {
     let (failed, all) = (summary.errors().count(), summary.tables.len());
     if failed > 0 {
         let is_connect = |error| matches!(error, &IncrementalError::Connect { .. });
         let message = format!("{failed} of {all} tables not copied; see above");
         return Err(if summary.errors().any(|error| matches!(error, IncrementalError::Stopped)) {
-            Failure::new(INTERRUPTED, "stopped")
+            CommandFailure::new(INTERRUPTED, "stopped")
         } else if summary.errors().all(is_connect) {
-            Failure::new(CONNECT, message)
+            CommandFailure::new(CONNECT, message)
         } else {
-            Failure::new(ERRORS, message)
+            CommandFailure::new(ERRORS, message)
         });
     }
     match summary.missing() {
@@ -117,7 +119,7 @@ fn conclude(summary: &Summary) -> Outcome {
                 true => "they could not be copied: see the warnings above",
             };
             let message = format!("{missing} rows of earlier runs are missing from the target");
-            Err(Failure::new(ERRORS, format!("{message} ({hint})")))
+            Err(CommandFailure::new(ERRORS, format!("{message} ({hint})")))
         }
     }
 }

@@ -9,19 +9,19 @@ use serde::Serialize;
 
 use super::args::List;
 use super::choose;
-use super::exit::{ERRORS, Failure, Outcome, USAGE, unwritable};
+use super::exit::{CommandFailure, CommandResult, ERRORS, USAGE, unwritable};
 use super::input;
 use super::local_time;
 use super::values::OutputFormat;
 use crate::archive::{Format, Header};
-use crate::report::{Options as ReportOptions, Screen, Verbosity, telemetry};
+use crate::report::{ReportOptions, Screen, Verbosity, telemetry};
 use crate::restore::event::{Event, Events};
 use crate::select::listing::{EntryObject, Listing};
 use crate::shown;
 use crate::source::{self, Archive};
 
 /// Runs the command.
-pub(super) fn run(typed: &List) -> Outcome {
+pub(super) fn run(typed: &List) -> CommandResult {
     start_log()?;
     let options = choose::options(&typed.selection, typed.create)?;
     let archive = source::open(&input(typed.archive.as_deref())?)?;
@@ -40,9 +40,9 @@ pub(super) fn run(typed: &List) -> Outcome {
 }
 
 /// Sends warnings from lower layers, such as a retried download, to standard error.
-pub(super) fn start_log() -> Outcome {
+pub(super) fn start_log() -> CommandResult {
     let report = ReportOptions { verbosity: Verbosity::Quiet, ..ReportOptions::default() };
-    telemetry::init(&report, &Screen::plain()).map_err(|error| Failure::of(USAGE, &error))
+    telemetry::init(&report, &Screen::plain()).map_err(|error| CommandFailure::of(USAGE, &error))
 }
 
 /// Prints warnings on standard error at once.
@@ -93,7 +93,7 @@ struct Object<'a> {
     entries: Vec<EntryObject<'a>>,
 }
 
-fn as_json(archive: &Archive, listing: &Listing<'_>) -> Result<String, Failure> {
+fn as_json(archive: &Archive, listing: &Listing<'_>) -> Result<String, CommandFailure> {
     let object = Object {
         archive: &archive.name,
         format: archive.format,
@@ -102,14 +102,14 @@ fn as_json(archive: &Archive, listing: &Listing<'_>) -> Result<String, Failure> 
         entries: listing.objects().collect(),
     };
     let json = serde_json::to_string_pretty(&object);
-    json.map(|json| json + "\n").map_err(|error| Failure::of(ERRORS, &error))
+    json.map(|json| json + "\n").map_err(|error| CommandFailure::of(ERRORS, &error))
 }
 
 /// Fails if an output file is the archive itself.
 pub(super) fn check_apart<'a>(
     paths: impl IntoIterator<Item = &'a Path>,
     archive: Option<&Path>,
-) -> Outcome {
+) -> CommandResult {
     let identity = |path: &Path| {
         let file = std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file)?;
         Some((file.dev(), file.ino()))
@@ -120,13 +120,13 @@ pub(super) fn check_apart<'a>(
         Some(path) => {
             let message =
                 format!("{} is the archive itself: choose another output file", path.display());
-            Err(Failure::new(USAGE, message))
+            Err(CommandFailure::new(USAGE, message))
         }
     }
 }
 
 /// Fails early if a file cannot be written that a long run writes at its end.
-pub(super) fn check_writable<'a>(paths: impl IntoIterator<Item = &'a Path>) -> Outcome {
+pub(super) fn check_writable<'a>(paths: impl IntoIterator<Item = &'a Path>) -> CommandResult {
     for path in paths.into_iter().filter(|path| *path != Path::new("-")) {
         let mut options = std::fs::OpenOptions::new();
         // An existing file keeps its content until it is replaced; a new one is removed again.
@@ -143,16 +143,16 @@ pub(super) fn check_writable<'a>(paths: impl IntoIterator<Item = &'a Path>) -> O
 
 /// Writes to a file, or to standard output for none and for `-`. On a terminal, control characters
 /// are escaped; other readers get the bytes unchanged, as from pg_restore.
-pub(super) fn write(path: Option<&Path>, bytes: &[u8]) -> Outcome {
+pub(super) fn write(path: Option<&Path>, bytes: &[u8]) -> CommandResult {
     write_shown(path, bytes, shown::lines)
 }
 
 /// Writes JSON, which stays valid JSON on a terminal.
-pub(super) fn write_json(path: Option<&Path>, json: &str) -> Outcome {
+pub(super) fn write_json(path: Option<&Path>, json: &str) -> CommandResult {
     write_shown(path, json.as_bytes(), shown::json)
 }
 
-fn write_shown(path: Option<&Path>, bytes: &[u8], show: fn(&str) -> String) -> Outcome {
+fn write_shown(path: Option<&Path>, bytes: &[u8], show: fn(&str) -> String) -> CommandResult {
     if let Some(path) = path.filter(|path| *path != Path::new("-")) {
         return std::fs::write(path, bytes).map_err(unwritable(path));
     }
@@ -168,7 +168,7 @@ fn write_shown(path: Option<&Path>, bytes: &[u8], show: fn(&str) -> String) -> O
         // The reader, such as `head`, closed the pipe: not an error.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         result => result.map_err(|error| {
-            Failure::new(ERRORS, format!("cannot write to standard output: {error}"))
+            CommandFailure::new(ERRORS, format!("cannot write to standard output: {error}"))
         }),
     }
 }

@@ -60,8 +60,8 @@ use std::io::IsTerminal;
 use std::path::Path;
 use std::process::ExitCode;
 
-use args::Command;
-use exit::{Failure, USAGE};
+use args::CliCommand;
+use exit::{CommandFailure, USAGE};
 
 use crate::report::Screen;
 use crate::shown;
@@ -90,43 +90,45 @@ pub fn main() -> ExitCode {
         }
     };
     let outcome = match cli.command {
-        Command::Restore(typed) => restore::run(&typed),
-        Command::List(typed) => list::run(&typed),
-        Command::Plan(typed) => plan::run(&typed),
-        Command::Verify(typed) => verify::run(&typed),
+        CliCommand::Restore(typed) => restore::run(&typed),
+        CliCommand::List(typed) => list::run(&typed),
+        CliCommand::Plan(typed) => plan::run(&typed),
+        CliCommand::Verify(typed) => verify::run(&typed),
         #[cfg(feature = "replicate")]
-        Command::FetchBackup(typed) => fetch_backup::run(&typed),
+        CliCommand::FetchBackup(typed) => fetch_backup::run(&typed),
         #[cfg(feature = "replicate")]
-        Command::Incremental(typed) => incremental::run(&typed),
+        CliCommand::Incremental(typed) => incremental::run(&typed),
         #[cfg(feature = "replicate")]
-        Command::Run(typed) => run::run(&typed),
+        CliCommand::Run(typed) => run::run(&typed),
         #[cfg(feature = "replicate")]
-        Command::Worker(typed) => worker::run(&typed),
+        CliCommand::Worker(typed) => worker::run(&typed),
         #[cfg(feature = "web")]
-        Command::Web(typed) => web::run(&typed),
+        CliCommand::Web(typed) => web::run(&typed),
         #[cfg(feature = "replicate")]
-        Command::DropObjects(typed) => drop_objects::run(&typed),
+        CliCommand::DropObjects(typed) => drop_objects::run(&typed),
         #[cfg(feature = "replicate")]
-        Command::Enrich(typed) => enrich::run(&typed),
+        CliCommand::Enrich(typed) => enrich::run(&typed),
         #[cfg(feature = "replicate")]
-        Command::Report(typed) => report::run(&typed),
-        Command::Completions { shell } => list::write(None, &completions::script(shell)),
+        CliCommand::Report(typed) => report::run(&typed),
+        CliCommand::Completions { shell } => list::write(None, &completions::script(shell)),
     };
     exit::code(outcome, &command)
 }
 
 /// The archive named by an argument.
-fn input(argument: Option<&Path>) -> Result<Input, Failure> {
+fn input(argument: Option<&Path>) -> Result<Input, CommandFailure> {
     match argument {
         Some(argument) => {
-            Input::from_argument(argument).map_err(|error| match Failure::of(USAGE, &error) {
-                failure if cfg!(feature = "http") => failure,
-                failure => failure
-                    .with_hint("build with --features http, or pipe the archive into nocturne"),
+            Input::from_argument(argument).map_err(|error| {
+                match CommandFailure::of(USAGE, &error) {
+                    failure if cfg!(feature = "http") => failure,
+                    failure => failure
+                        .with_hint("build with --features http, or pipe the archive into nocturne"),
+                }
             })
         }
         None if std::io::stdin().is_terminal() => {
-            Err(Failure::new(USAGE, "no archive given (use \"-\" for standard input)"))
+            Err(CommandFailure::new(USAGE, "no archive given (use \"-\" for standard input)"))
         }
         None => Ok(Input::Stdin),
     }

@@ -3,9 +3,9 @@
 use std::num::NonZero;
 use std::thread::available_parallelism;
 
-use super::args::{Plan, PlanFormat};
-use super::costs::History;
-use super::exit::{ERRORS, Failure, Outcome, USAGE};
+use super::args::{PlanArgs, PlanFormat};
+use super::costs::CostHistoryFile;
+use super::exit::{CommandFailure, CommandResult, ERRORS, USAGE};
 use super::restore::automatic_jobs;
 use super::values::Jobs;
 use super::{choose, input, list};
@@ -17,7 +17,7 @@ use crate::restore::{PlanOptions, Planned};
 use crate::source::{self, Access, Sizes};
 
 /// Runs the command.
-pub(super) fn run(typed: &Plan) -> Outcome {
+pub(super) fn run(typed: &PlanArgs) -> CommandResult {
     list::start_log()?;
     let options = choose::options(&typed.selection, typed.create)?;
     let archive = source::open(&input(typed.archive.as_deref())?)?;
@@ -26,7 +26,7 @@ pub(super) fn run(typed: &Plan) -> Outcome {
     let chosen = choose::choose(&toc, &options, &typed.selection, &events)?;
     let streamed = matches!(archive.access, Access::Stream(_));
     let sizes = sizes(archive.access, &toc.entries)?;
-    let history = History::open(&typed.costs, &events);
+    let history = CostHistoryFile::open(&typed.costs, &events);
     let past = history.costs.database(&toc.header.dbname);
     let jobs = match typed.jobs {
         Some(Jobs::Count(count)) => count.get(),
@@ -56,7 +56,7 @@ pub(super) fn run(typed: &Plan) -> Outcome {
             .collect();
         if of_kind.is_empty() {
             let message = format!("--as-if: no job restores an entry of kind {}", as_if.kind);
-            return Err(Failure::new(USAGE, message));
+            return Err(CommandFailure::new(USAGE, message));
         }
         costs.scale(&of_kind, as_if.time);
         given.push(Given { kind: as_if.kind.clone(), seconds: as_if.time });
@@ -75,7 +75,7 @@ pub(super) fn run(typed: &Plan) -> Outcome {
     let text = match typed.format {
         PlanFormat::Text => report.to_string(),
         PlanFormat::Json => {
-            let json = report.json().map_err(|error| Failure::of(ERRORS, &error))?;
+            let json = report.json().map_err(|error| CommandFailure::of(ERRORS, &error))?;
             return list::write_json(typed.file.as_deref(), &json);
         }
         PlanFormat::Dot => report.dot(),
@@ -85,7 +85,7 @@ pub(super) fn run(typed: &Plan) -> Outcome {
 }
 
 /// The sizes of the entries' data. A stream has to be read to its end.
-fn sizes(access: Access, entries: &[Entry]) -> Result<Sizes, Failure> {
+fn sizes(access: Access, entries: &[Entry]) -> Result<Sizes, CommandFailure> {
     match access {
         Access::Random(random) => {
             let sized = |entry: &Entry| Some((entry.dump_id, random.size(entry)?));

@@ -8,21 +8,21 @@ use chrono::NaiveDate;
 use serde::Serialize;
 
 use super::args::Report;
-use super::exit::{ERRORS, Failure, Outcome, USAGE};
+use super::exit::{CommandFailure, CommandResult, ERRORS, USAGE};
 use super::values::ReportFormat;
 use super::{environment, list, say};
 use crate::report::logs::{self, Log};
-use crate::report::nights::{self, Lang, Run};
+use crate::report::nights::{self, Lang, LoggedRun};
 
 /// Runs the command.
-pub(super) fn run(typed: &Report) -> Outcome {
+pub(super) fn run(typed: &Report) -> CommandResult {
     let path = typed.logs.as_deref().filter(|path| *path != Path::new("-"));
     if typed.logs.is_none() && io::stdin().is_terminal() {
-        return Err(Failure::new(USAGE, "no log given (use \"-\" for standard input)"));
+        return Err(CommandFailure::new(USAGE, "no log given (use \"-\" for standard input)"));
     }
     let name = path.map_or_else(|| "standard input".to_owned(), |path| path.display().to_string());
-    let log =
-        read(path).map_err(|error| Failure::new(ERRORS, format!("cannot read {name}: {error}")))?;
+    let log = read(path)
+        .map_err(|error| CommandFailure::new(ERRORS, format!("cannot read {name}: {error}")))?;
     if log.cut {
         say(&format!("nocturne: warning: {name} is too large: its last lines were skipped"));
     }
@@ -43,20 +43,20 @@ fn read(path: Option<&Path>) -> io::Result<Log> {
 }
 
 /// The day's runs, or all. If there are none, the failure lists the days with runs.
-fn chosen(log: Log, date: Option<NaiveDate>, name: &str) -> Result<Vec<Run>, Failure> {
+fn chosen(log: Log, date: Option<NaiveDate>, name: &str) -> Result<Vec<LoggedRun>, CommandFailure> {
     if log.runs.is_empty() {
         let message = format!("{name} has no run ({} lines read)", log.lines);
-        return Err(Failure::new(ERRORS, message));
+        return Err(CommandFailure::new(ERRORS, message));
     }
     let Some(date) = date else { return Ok(log.runs) };
     let mut days: Vec<String> =
         log.runs.iter().map(|run| run.start().date_naive().to_string()).collect();
     days.dedup();
-    let runs: Vec<Run> =
+    let runs: Vec<LoggedRun> =
         log.runs.into_iter().filter(|run| run.start().date_naive() == date).collect();
     if runs.is_empty() {
         let message = format!("{name} has no run on {date}, only on {}", days.join(", "));
-        return Err(Failure::new(ERRORS, message));
+        return Err(CommandFailure::new(ERRORS, message));
     }
     Ok(runs)
 }
@@ -80,10 +80,10 @@ struct RunObject<'a> {
     phases: nights::Phases,
     kinds: Vec<crate::report::timeline::KindTotals>,
     #[serde(flatten)]
-    run: &'a Run,
+    run: &'a LoggedRun,
 }
 
-fn json(runs: &[Run]) -> Result<String, Failure> {
+fn json(runs: &[LoggedRun]) -> Result<String, CommandFailure> {
     let runs = runs
         .iter()
         .map(|run| RunObject {
@@ -95,12 +95,12 @@ fn json(runs: &[Run]) -> Result<String, Failure> {
         })
         .collect();
     let json = serde_json::to_string_pretty(&Object { runs });
-    json.map(|json| json + "\n").map_err(|error| Failure::of(ERRORS, &error))
+    json.map(|json| json + "\n").map_err(|error| CommandFailure::of(ERRORS, &error))
 }
 
 /// `Night of 2020-10-22`, or the first and last day.
-fn title(runs: &[Run]) -> String {
-    let day = |run: Option<&Run>| run.map(|run| run.start().date_naive().to_string());
+fn title(runs: &[LoggedRun]) -> String {
+    let day = |run: Option<&LoggedRun>| run.map(|run| run.start().date_naive().to_string());
     match (day(runs.first()), day(runs.last())) {
         (Some(first), Some(last)) if first != last => format!("Nights of {first} to {last}"),
         (Some(day), _) => format!("Night of {day}"),

@@ -7,23 +7,23 @@ use std::sync::Arc;
 use std::thread::available_parallelism;
 
 use super::args::{Reporting, Restore, Results};
-use super::choose::{self, Chosen};
+use super::choose::{self, ChosenEntries};
 use super::connection::given;
-use super::costs::History;
-use super::embedded::Server;
-use super::exit::{ERRORS, Failure, Outcome, USAGE, interrupted, unwritable};
+use super::costs::CostHistoryFile;
+use super::embedded::EmbeddedServer;
+use super::exit::{CommandFailure, CommandResult, ERRORS, USAGE, interrupted, unwritable};
 use super::size::Size;
 use super::values::{ArchiveFormat, Jobs};
 use super::{connection, environment, input, list, script, threads};
 use crate::archive::Format;
-use crate::report::timeline::Recorder;
+use crate::report::timeline::TimelineReader;
 use crate::report::{
-    LogFormat, Options as ReportOptions, ProgressMode, Reporter, Screen, Verbosity, telemetry,
+    LogFormat, ProgressMode, ReportOptions, Reporter, Screen, Verbosity, telemetry,
 };
 use crate::restore::event::{Event, Events};
 use crate::restore::journal::JournalOptions;
 use crate::restore::{
-    Ended, Error as RestoreError, RestoreOptions, SplitSize, Stages, Transactions, restore,
+    Ended, RestoreError, RestoreOptions, SplitSize, Stages, Transactions, restore,
 };
 use crate::server::Target;
 use crate::source::{self, Archive};
@@ -38,7 +38,7 @@ pub(super) fn automatic_jobs() -> usize {
 }
 
 /// Runs the command.
-pub(super) fn run(typed: &Restore) -> Outcome {
+pub(super) fn run(typed: &Restore) -> CommandResult {
     if typed.behaviour.list {
         return list::run(&as_list(typed));
     }
@@ -49,11 +49,11 @@ pub(super) fn run(typed: &Restore) -> Outcome {
         verbosity: Verbosity::from_flags(reporting.quiet, reporting.verbose),
     };
     let screen = Screen::new(&report);
-    telemetry::init(&report, &screen).map_err(|error| Failure::of(USAGE, &error))?;
+    telemetry::init(&report, &screen).map_err(|error| CommandFailure::of(USAGE, &error))?;
     let outcome = run_reported(typed, report, &screen);
     match report.format {
         LogFormat::Text => outcome,
-        LogFormat::Json => outcome.map_err(Failure::logged),
+        LogFormat::Json => outcome.map_err(CommandFailure::logged),
     }
 }
 
@@ -71,7 +71,7 @@ fn progress(reporting: &Reporting) -> ProgressMode {
     }
 }
 
-fn run_reported(typed: &Restore, report: ReportOptions, screen: &Screen) -> Outcome {
+fn run_reported(typed: &Restore, report: ReportOptions, screen: &Screen) -> CommandResult {
     check(typed)?;
     let goal = goal(typed)?;
     let Results { summary, timeline } = &typed.results;
@@ -88,15 +88,15 @@ fn run_reported(typed: &Restore, report: ReportOptions, screen: &Screen) -> Outc
     check_format(typed, &archive)?;
 
     let reporter = Reporter::new(report, screen);
-    let recorder = typed.results.timeline.is_some().then(Recorder::new);
-    let events = reporter.events().read_by(recorder.as_ref().map(Recorder::reader));
+    let recorder = typed.results.timeline.is_some().then(TimelineReader::new);
+    let events = reporter.events().read_by(recorder.as_ref().map(TimelineReader::reader));
     let chosen = choose::choose(&archive.toc, &select_options, &typed.selection, &events)?;
     let mut options = options(typed, &archive, &chosen)?;
     if let Goal::Script = goal {
         drop(reporter);
         let events = script_warnings(screen, report.format);
         let Some(file) = typed.place.file.as_deref() else {
-            return Err(Failure::new(USAGE, "no file to write the script to"));
+            return Err(CommandFailure::new(USAGE, "no file to write the script to"));
         };
         let script = script::Script {
             file,
@@ -106,7 +106,7 @@ fn run_reported(typed: &Restore, report: ReportOptions, screen: &Screen) -> Outc
         return script::write(&script, archive, &chosen.selection, &options, &events);
     }
 
-    let history = History::open(&typed.costs, &events);
+    let history = CostHistoryFile::open(&typed.costs, &events);
     options.history = history.costs.clone();
     let database = archive.toc.header.dbname.clone();
     let runtime = threads::runtime(options.jobs)?;
@@ -114,7 +114,8 @@ fn run_reported(typed: &Restore, report: ReportOptions, screen: &Screen) -> Outc
         let (target, server) = match goal {
             Goal::Embedded => {
                 let (server, target) =
-                    Server::start(typed, &archive, &chosen.selection, &options, &events).await?;
+                    EmbeddedServer::start(typed, &archive, &chosen.selection, &options, &events)
+                        .await?;
                 (target, Some(server))
             }
             Goal::Target(target) => (*target, None),
@@ -143,7 +144,7 @@ enum Goal {
     Target(Box<Target>),
 }
 
-fn goal(typed: &Restore) -> Result<Goal, Failure> {
+fn goal(typed: &Restore) -> Result<Goal, CommandFailure> {
     if typed.place.embedded {
         return Ok(Goal::Embedded);
     }
@@ -171,18 +172,18 @@ fn goal(typed: &Restore) -> Result<Goal, Failure> {
         let message = "no target given: one of -d/--dbname and -f/--file must be specified";
         let hint = "name the database with -d, PGDATABASE, PGSERVICE or DATABASE_URL, or use \
                     --embedded to restore into a temporary server";
-        return Err(Failure::new(USAGE, message).with_hint(hint));
+        return Err(CommandFailure::new(USAGE, message).with_hint(hint));
     }
     Ok(Goal::Target(Box::new(target)))
 }
 
-fn cannot_be_together(one: &str, other: &str) -> Failure {
-    Failure::new(USAGE, format!("options {one} and {other} cannot be used together"))
+fn cannot_be_together(one: &str, other: &str) -> CommandFailure {
+    CommandFailure::new(USAGE, format!("options {one} and {other} cannot be used together"))
 }
 
 /// Checks the conflicts that pg_restore's `main` checks, except those between options that select
 /// entries.
-fn check(typed: &Restore) -> Result<(), Failure> {
+fn check(typed: &Restore) -> Result<(), CommandFailure> {
     let behaviour = &typed.behaviour;
     if typed.selection.data_only && behaviour.clean {
         return Err(cannot_be_together("-c/--clean", "-a/--data-only"));
@@ -196,7 +197,7 @@ fn check(typed: &Restore) -> Result<(), Failure> {
     let several = matches!(behaviour.jobs, Some(Jobs::Count(count)) if count.get() > 1);
     if behaviour.single_transaction && several {
         let message = "cannot specify both --single-transaction and multiple jobs";
-        return Err(Failure::new(USAGE, message));
+        return Err(CommandFailure::new(USAGE, message));
     }
     let grouped = behaviour.single_transaction || behaviour.transaction_size.is_some();
     if grouped && !behaviour.tolerate.is_empty() {
@@ -205,13 +206,13 @@ fn check(typed: &Restore) -> Result<(), Failure> {
         return Err(cannot_be_together(one, "--tolerate"));
     }
     if behaviour.if_exists && !behaviour.clean {
-        return Err(Failure::new(USAGE, "option --if-exists requires option -c/--clean"));
+        return Err(CommandFailure::new(USAGE, "option --if-exists requires option -c/--clean"));
     }
     // clap does not check this if --embedded would conflict with another option.
     let place = &typed.place;
     if !place.embedded && (place.keep.is_some() || place.query.is_some() || place.exit) {
         let message = "options --keep, --query and --exit require option --embedded";
-        return Err(Failure::new(USAGE, message));
+        return Err(CommandFailure::new(USAGE, message));
     }
     for (given, option) in [
         (behaviour.analyze, "--analyze"),
@@ -224,12 +225,12 @@ fn check(typed: &Restore) -> Result<(), Failure> {
         }
     }
     if typed.place.restrict_key.is_some() && typed.place.file.is_none() {
-        return Err(Failure::new(USAGE, "option --restrict-key requires option -f/--file"));
+        return Err(CommandFailure::new(USAGE, "option --restrict-key requires option -f/--file"));
     }
     Ok(())
 }
 
-fn check_format(typed: &Restore, archive: &Archive) -> Result<(), Failure> {
+fn check_format(typed: &Restore, archive: &Archive) -> Result<(), CommandFailure> {
     let wanted = match typed.behaviour.format {
         None | Some(ArchiveFormat::Any) => return Ok(()),
         Some(ArchiveFormat::Custom) => Format::Custom,
@@ -245,14 +246,18 @@ fn check_format(typed: &Restore, archive: &Archive) -> Result<(), Failure> {
         archive.format.name().to_lowercase(),
         wanted.name().to_lowercase()
     );
-    Err(Failure::new(super::exit::ARCHIVE, message))
+    Err(CommandFailure::new(super::exit::ARCHIVE, message))
 }
 
-fn options(typed: &Restore, archive: &Archive, chosen: &Chosen) -> Result<RestoreOptions, Failure> {
+fn options(
+    typed: &Restore,
+    archive: &Archive,
+    chosen: &ChosenEntries,
+) -> Result<RestoreOptions, CommandFailure> {
     let behaviour = &typed.behaviour;
     let header = &archive.toc.header;
     let source = SourceSettings::from_archive(&archive.toc.entries, Some(&header.remote_version))
-        .map_err(|error| Failure::of(super::exit::ARCHIVE, &error))?;
+        .map_err(|error| CommandFailure::of(super::exit::ARCHIVE, &error))?;
     let transactions = match behaviour.transaction_size.and_then(NonZeroU32::new) {
         Some(size) => Transactions::Batches(size),
         None if behaviour.single_transaction => Transactions::Single,
@@ -317,9 +322,9 @@ fn options(typed: &Restore, archive: &Archive, chosen: &Chosen) -> Result<Restor
 fn conclude(
     typed: &Restore,
     reporter: Reporter,
-    recorder: Option<&Recorder>,
+    recorder: Option<&TimelineReader>,
     result: Result<Ended, RestoreError>,
-) -> Outcome {
+) -> CommandResult {
     let is_started = match &result {
         Err(RestoreError::Connect(_) | RestoreError::Archive(_) | RestoreError::Journal(_)) => {
             false
@@ -346,26 +351,31 @@ fn conclude(
     }
     let ended = result.map_err(|error| match error {
         RestoreError::Interrupted if typed.behaviour.resume => {
-            Failure::from(error).with_hint("run the same command again to resume")
+            CommandFailure::from(error).with_hint("run the same command again to resume")
         }
         RestoreError::Interrupted if typed.behaviour.single_transaction => {
-            Failure::from(error).with_hint("nothing was changed (-1): run the same command again")
+            CommandFailure::from(error)
+                .with_hint("nothing was changed (-1): run the same command again")
         }
-        RestoreError::Interrupted => Failure::from(error).with_hint(
+        RestoreError::Interrupted => CommandFailure::from(error).with_hint(
             "start again with an empty database; a restore with --resume can be interrupted and \
              continued",
         ),
         error => error.into(),
     })?;
-    if ended.errors > 0 || summary.errors() > 0 { Err(Failure::told(ERRORS)) } else { Ok(()) }
+    if ended.errors > 0 || summary.errors() > 0 {
+        Err(CommandFailure::told(ERRORS))
+    } else {
+        Ok(())
+    }
 }
 
 /// Writes a page, or raw spans if the name ends in `.json`.
-fn write_timeline(path: &Path, recorder: &Recorder) -> Outcome {
+fn write_timeline(path: &Path, recorder: &TimelineReader) -> CommandResult {
     let recording = recorder.finish();
     let mut bytes = Vec::new();
     if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json")) {
-        recording.write_json(&mut bytes).map_err(|error| Failure::of(ERRORS, &error))?;
+        recording.write_json(&mut bytes).map_err(|error| CommandFailure::of(ERRORS, &error))?;
     } else {
         bytes = recording.page().into_bytes();
     }

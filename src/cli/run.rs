@@ -1,13 +1,13 @@
 //! `nocturne run`: one night, now.
 
-use super::args::Run as Typed;
-use super::exit::{ERRORS, Failure, INTERRUPTED, Outcome};
+use super::args::RunArgs as Typed;
+use super::exit::{CommandFailure, CommandResult, ERRORS, INTERRUPTED};
 use super::worker::{dry_run, full_run, log_settings, night, until_signal};
 use crate::replicate::worker::{RunOutcome, RunRecord, Trigger};
 use crate::report::{LogFormat, Verbosity};
 
 /// Runs the command.
-pub(super) fn run(typed: &Typed) -> Outcome {
+pub(super) fn run(typed: &Typed) -> CommandResult {
     let config = typed.settings.config()?;
     if typed.dry_run {
         return dry_run(&config);
@@ -20,19 +20,19 @@ pub(super) fn run(typed: &Typed) -> Outcome {
     });
     match config.log_format {
         LogFormat::Text => outcome,
-        LogFormat::Json => outcome.map_err(Failure::logged),
+        LogFormat::Json => outcome.map_err(CommandFailure::logged),
     }
 }
 
 /// The process's outcome.
-fn conclude(record: &RunRecord) -> Outcome {
+fn conclude(record: &RunRecord) -> CommandResult {
     match record.outcome {
         RunOutcome::Succeeded => Ok(()),
         RunOutcome::Interrupted => {
-            Err(Failure::new(INTERRUPTED, "interrupted: the target is incomplete"))
+            Err(CommandFailure::new(INTERRUPTED, "interrupted: the target is incomplete"))
         }
         RunOutcome::Failed | RunOutcome::Running | RunOutcome::Missed => {
-            Err(Failure::new(ERRORS, record.error.as_deref().unwrap_or("the run failed")))
+            Err(CommandFailure::new(ERRORS, record.error.as_deref().unwrap_or("the run failed")))
         }
     }
 }

@@ -5,13 +5,13 @@ use std::fs::File;
 use std::io::Write;
 use std::path::Path;
 
-use super::exit::{ARCHIVE, ERRORS, Failure, Outcome, USAGE, unwritable};
+use super::exit::{ARCHIVE, CommandFailure, CommandResult, ERRORS, USAGE, unwritable};
 use super::local_time;
 use crate::archive::{Desc, Format, ReadCounter};
 use crate::restore::event::Events;
 use crate::restore::{RestoreOptions, for_script, warn_with_oids};
 use crate::script::{
-    Clean, Header, ScriptError, ScriptOptions, Selection as Scripted, Verbose,
+    Clean, ScriptError, ScriptHeader, ScriptOptions, ScriptSelection as Scripted, Verbose,
     is_valid_restrict_key, random_restrict_key, write_script,
 };
 use crate::select::Selection;
@@ -31,13 +31,16 @@ pub(super) fn write(
     selection: &Selection,
     options: &RestoreOptions,
     events: &Events,
-) -> Outcome {
+) -> CommandResult {
     let key = match script.restrict_key {
         Some(key) if !is_valid_restrict_key(key) => {
-            return Err(Failure::new(USAGE, "--restrict-key accepts only letters and digits"));
+            return Err(CommandFailure::new(
+                USAGE,
+                "--restrict-key accepts only letters and digits",
+            ));
         }
         Some(key) => key.to_owned(),
-        None => random_restrict_key().map_err(|error| Failure::of(ERRORS, &error))?,
+        None => random_restrict_key().map_err(|error| CommandFailure::of(ERRORS, &error))?,
     };
     let Archive { toc, access, format, .. } = archive;
     let script_options = ScriptOptions {
@@ -57,7 +60,7 @@ pub(super) fn write(
         }),
         restrict_key: Some(key),
         for_server_major: None,
-        header: Header {
+        header: ScriptHeader {
             server_version: Some(toc.header.remote_version.clone()),
             dump_version: Some(toc.header.dump_version.clone()),
             creates_large_objects_with_data: !toc.header.version.at_least(12),
@@ -92,15 +95,15 @@ pub(super) fn write(
         }
     };
     result.map_err(|error| match &error {
-        ScriptError::Archive(_) => Failure::of(ARCHIVE, &error),
+        ScriptError::Archive(_) => CommandFailure::of(ARCHIVE, &error),
         ScriptError::Output(source) if source.kind() == std::io::ErrorKind::BrokenPipe => {
-            Failure::told(ERRORS)
+            CommandFailure::told(ERRORS)
         }
-        _ => Failure::of(ERRORS, &error),
+        _ => CommandFailure::of(ERRORS, &error),
     })
 }
 
-fn output(path: &Path) -> Result<Box<dyn Write>, Failure> {
+fn output(path: &Path) -> Result<Box<dyn Write>, CommandFailure> {
     if path == Path::new("-") {
         return Ok(Box::new(std::io::stdout().lock()));
     }

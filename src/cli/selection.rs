@@ -12,7 +12,7 @@ use crate::archive::Section;
 /// Which entries are selected, as typed.
 #[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
 #[command(next_help_heading = "Selection")]
-pub struct Selection {
+pub struct SelectionArgs {
     /// Select only data: rows, large objects and sequence values
     #[arg(short = 'a', long)]
     pub data_only: bool,

@@ -10,13 +10,13 @@ use std::marker::PhantomData;
 use clap::{Arg, ArgMatches, Args, Command as Clap, Error, FromArgMatches};
 
 use super::environment;
-use super::exit::{Failure, USAGE};
-use crate::replicate::config::{Command, Config, Kind, Variable, table};
+use super::exit::{CommandFailure, USAGE};
+use crate::replicate::config::{Config, NightCommand, ValueKind, Variable, table};
 
 /// Selects a command's settings.
 pub trait Purpose {
     /// The command.
-    const COMMAND: Command;
+    const COMMAND: NightCommand;
 }
 
 /// The settings of `nocturne worker`.
@@ -24,7 +24,7 @@ pub trait Purpose {
 pub enum ForWorker {}
 
 impl Purpose for ForWorker {
-    const COMMAND: Command = Command::Worker;
+    const COMMAND: NightCommand = NightCommand::Worker;
 }
 
 /// The settings of `nocturne run`.
@@ -32,7 +32,7 @@ impl Purpose for ForWorker {
 pub enum ForRun {}
 
 impl Purpose for ForRun {
-    const COMMAND: Command = Command::Run;
+    const COMMAND: NightCommand = NightCommand::Run;
 }
 
 /// The settings of `nocturne incremental`.
@@ -40,7 +40,7 @@ impl Purpose for ForRun {
 pub enum ForIncremental {}
 
 impl Purpose for ForIncremental {
-    const COMMAND: Command = Command::Incremental;
+    const COMMAND: NightCommand = NightCommand::Incremental;
 }
 
 /// The settings of `nocturne web`.
@@ -48,7 +48,7 @@ impl Purpose for ForIncremental {
 pub enum ForWeb {}
 
 impl Purpose for ForWeb {
-    const COMMAND: Command = Command::Web;
+    const COMMAND: NightCommand = NightCommand::Web;
 }
 
 /// The settings of `nocturne fetch-backup`.
@@ -56,7 +56,7 @@ impl Purpose for ForWeb {
 pub enum ForFetchBackup {}
 
 impl Purpose for ForFetchBackup {
-    const COMMAND: Command = Command::FetchBackup;
+    const COMMAND: NightCommand = NightCommand::FetchBackup;
 }
 
 /// The settings of `nocturne drop-objects`.
@@ -64,7 +64,7 @@ impl Purpose for ForFetchBackup {
 pub enum ForDropObjects {}
 
 impl Purpose for ForDropObjects {
-    const COMMAND: Command = Command::DropObjects;
+    const COMMAND: NightCommand = NightCommand::DropObjects;
 }
 
 /// The settings of `nocturne enrich`.
@@ -72,25 +72,25 @@ impl Purpose for ForDropObjects {
 pub enum ForEnrich {}
 
 impl Purpose for ForEnrich {
-    const COMMAND: Command = Command::Enrich;
+    const COMMAND: NightCommand = NightCommand::Enrich;
 }
 
 /// The values typed, by variable name. `Debug` shows only the names.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Settings<P> {
+pub struct TypedSettings<P> {
     typed: BTreeMap<&'static str, String>,
     purpose: PhantomData<P>,
 }
 
-impl<P: Purpose> Settings<P> {
+impl<P: Purpose> TypedSettings<P> {
     /// The validated settings; typed values override the environment.
     ///
     /// # Errors
     /// A usage failure that lists every problem.
-    pub(super) fn config(&self) -> Result<Config, Failure> {
+    pub(super) fn config(&self) -> Result<Config, CommandFailure> {
         let variable = |name: &str| self.typed.get(name).cloned().or_else(|| environment(name));
         Config::for_command(P::COMMAND, variable).map_err(|problems| {
-            let failure = Failure::new(USAGE, "invalid settings");
+            let failure = CommandFailure::new(USAGE, "invalid settings");
             failure.with_details(problems.iter().map(ToString::to_string))
         })
     }
@@ -109,7 +109,7 @@ impl<P: Purpose> Settings<P> {
     }
 }
 
-impl<P> fmt::Debug for Settings<P> {
+impl<P> fmt::Debug for TypedSettings<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.typed.keys()).finish()
     }
@@ -143,12 +143,12 @@ fn argument(variable: &'static Variable, option: &'static str) -> Arg {
     };
     match variable.kind {
         // --swap is --swap=true.
-        Kind::Flag => arg
+        ValueKind::Flag => arg
             .num_args(0..=1)
             .require_equals(true)
             .default_missing_value("true")
             .value_name("true|false"),
-        Kind::Number { .. } => arg.value_name("NUM").allow_negative_numbers(true),
+        ValueKind::Number { .. } => arg.value_name("NUM").allow_negative_numbers(true),
         _ => arg.value_name(value_name(option)),
     }
 }
@@ -166,7 +166,7 @@ fn value_name(option: &str) -> &'static str {
     }
 }
 
-impl<P: Purpose> Args for Settings<P> {
+impl<P: Purpose> Args for TypedSettings<P> {
     fn augment_args(command: Clap) -> Clap {
         options::<P>()
             .fold(command, |command, (variable, option)| command.arg(argument(variable, option)))
@@ -177,7 +177,7 @@ impl<P: Purpose> Args for Settings<P> {
     }
 }
 
-impl<P: Purpose> FromArgMatches for Settings<P> {
+impl<P: Purpose> FromArgMatches for TypedSettings<P> {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, Error> {
         let mut settings = Self { typed: BTreeMap::new(), purpose: PhantomData };
         settings.update_from_arg_matches(matches)?;
@@ -201,14 +201,16 @@ mod tests {
     use super::*;
 
     #[derive(Parser, Debug)]
-    struct Line {
+    struct SettingLine {
         #[command(flatten)]
-        settings: Settings<ForWorker>,
+        settings: TypedSettings<ForWorker>,
     }
 
-    fn parse(line: &str) -> Settings<ForWorker> {
+    fn parse(line: &str) -> TypedSettings<ForWorker> {
         let words = std::iter::once("nocturne").chain(line.split_whitespace());
-        Line::try_parse_from(words).unwrap_or_else(|error| panic!("{line}: {error}")).settings
+        SettingLine::try_parse_from(words)
+            .unwrap_or_else(|error| panic!("{line}: {error}"))
+            .settings
     }
 
     #[test]
@@ -240,8 +242,8 @@ mod tests {
     #[test]
     fn command_has_only_its_own_options() {
         let words = |line: &'static str| line.split_whitespace();
-        assert!(Line::try_parse_from(words("nocturne --port 80")).is_err());
-        let web = Settings::<ForWeb>::augment_args(Clap::new("web"));
+        assert!(SettingLine::try_parse_from(words("nocturne --port 80")).is_err());
+        let web = TypedSettings::<ForWeb>::augment_args(Clap::new("web"));
         let named: Vec<_> = web.get_arguments().filter_map(Arg::get_long).collect();
         assert_eq!(named, ["schedule", "schedule-timezone", "database-url", "log-format", "port"]);
     }

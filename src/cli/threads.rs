@@ -7,7 +7,7 @@ use std::thread::{Builder, available_parallelism};
 
 use tokio::runtime::Runtime;
 
-use super::exit::{ERRORS, Failure};
+use super::exit::{CommandFailure, ERRORS};
 
 /// Threads in addition to the runtime's and the jobs': they draw bars, read a stream, download,
 /// resolve host names, read files.
@@ -24,21 +24,21 @@ const TRIED: usize = 64;
 ///
 /// # Errors
 /// If the system cannot start the threads that it needs.
-pub(super) fn runtime(jobs: usize) -> Result<Runtime, Failure> {
+pub(super) fn runtime(jobs: usize) -> Result<Runtime, CommandFailure> {
     let workers = available_parallelism().map_or(1, NonZeroUsize::get);
     room_for(workers + jobs.min(TRIED) * OF_A_JOB)?;
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(workers)
         .enable_all()
         .build()
-        .map_err(|error| Failure::of(ERRORS, &error))
+        .map_err(|error| CommandFailure::of(ERRORS, &error))
 }
 
 /// Checks that this many threads can be started, and a few more.
 ///
 /// # Errors
 /// If the system cannot start them.
-pub(super) fn room_for(count: usize) -> Result<(), Failure> {
+pub(super) fn room_for(count: usize) -> Result<(), CommandFailure> {
     let count = count.saturating_add(OTHERS);
     let mut threads = Vec::new();
     let mut refused = None;
@@ -66,6 +66,6 @@ pub(super) fn room_for(count: usize) -> Result<(), Failure> {
              hint: raise the limit of processes (ulimit -u, or that of the container), or lower \
              the number of jobs"
         );
-        Err(Failure::new(ERRORS, message))
+        Err(CommandFailure::new(ERRORS, message))
     })
 }

@@ -9,16 +9,16 @@ use std::thread::available_parallelism;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::args::Verify;
-use super::exit::{ARCHIVE, ERRORS, Failure, Outcome, USAGE};
+use super::exit::{ARCHIVE, CommandFailure, CommandResult, ERRORS, USAGE};
 use super::values::{Jobs, OutputFormat};
 use super::{choose, compare, input, list, threads};
 use crate::archive::DumpId;
-use crate::report::{Options as ReportOptions, Screen, Verbosity, telemetry};
+use crate::report::{ReportOptions, Screen, Verbosity, telemetry};
 use crate::source;
-use crate::verify::{Digests, Progress, VerifyOptions, verify};
+use crate::verify::{Digests, VerifyOptions, VerifyProgress, verify};
 
 /// Runs the command.
-pub(super) fn run(typed: &Verify) -> Outcome {
+pub(super) fn run(typed: &Verify) -> CommandResult {
     let screen = screen(typed)?;
     let options = choose::options(&typed.selection, true)?;
     let expected = typed.digests.as_deref().map(read_digests).transpose()?;
@@ -63,13 +63,13 @@ pub(super) fn run(typed: &Verify) -> Outcome {
     match typed.format {
         OutputFormat::Text => list::write(None, report.to_string().as_bytes())?,
         OutputFormat::Json => {
-            let json = report.json().map_err(|error| Failure::of(ERRORS, &error))?;
+            let json = report.json().map_err(|error| CommandFailure::of(ERRORS, &error))?;
             list::write_json(None, &(json + "\n"))?;
         }
     }
     if !report.is_intact() {
         // The report lists the damage.
-        return Err(Failure::told(ARCHIVE));
+        return Err(CommandFailure::told(ARCHIVE));
     }
     let found = report.digests();
     if let Some(path) = &typed.write_digests {
@@ -79,22 +79,24 @@ pub(super) fn run(typed: &Verify) -> Outcome {
     match differences.as_deref() {
         None | Some([]) => Ok(()),
         Some(differences) => {
-            let failure = Failure::new(ERRORS, "the archive does not match the digest file:");
+            let failure =
+                CommandFailure::new(ERRORS, "the archive does not match the digest file:");
             Err(failure.with_details(differences.iter().map(ToString::to_string)))
         }
     }
 }
 
 /// Reads a file written by `--write-digests`.
-pub(super) fn read_digests(path: &Path) -> Result<Digests, Failure> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| Failure::new(USAGE, format!("cannot read {}: {error}", path.display())))?;
+pub(super) fn read_digests(path: &Path) -> Result<Digests, CommandFailure> {
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        CommandFailure::new(USAGE, format!("cannot read {}: {error}", path.display()))
+    })?;
     Digests::parse(&text)
-        .map_err(|error| Failure::new(USAGE, format!("{}: {error}", path.display())))
+        .map_err(|error| CommandFailure::new(USAGE, format!("{}: {error}", path.display())))
 }
 
 /// Standard error, with a bar unless disabled, and with warnings from lower layers.
-fn screen(typed: &Verify) -> Result<Screen, Failure> {
+fn screen(typed: &Verify) -> Result<Screen, CommandFailure> {
     let reporting = &typed.reporting;
     let verbosity = Verbosity::from_flags(reporting.quiet, reporting.verbose);
     let report =
@@ -103,7 +105,7 @@ fn screen(typed: &Verify) -> Result<Screen, Failure> {
     // The result reports what was done.
     let verbosity = if reporting.verbose > 0 { verbosity } else { Verbosity::Quiet };
     telemetry::init(&ReportOptions { verbosity, ..report }, &screen)
-        .map_err(|error| Failure::of(USAGE, &error))?;
+        .map_err(|error| CommandFailure::of(USAGE, &error))?;
     Ok(screen)
 }
 
@@ -120,7 +122,7 @@ pub(super) fn bar(screen: &Screen) -> ProgressBar {
 }
 
 /// Shows the reader's progress.
-pub(super) fn show(bar: &ProgressBar, progress: Progress) {
+pub(super) fn show(bar: &ProgressBar, progress: VerifyProgress) {
     if let Some(size) = progress.size {
         bar.set_length(size);
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 
 use super::args::Web as Typed;
-use super::exit::{ERRORS, Failure, Outcome};
+use super::exit::{CommandFailure, CommandResult, ERRORS};
 use super::worker::{history, start_log, until_signal};
 use crate::replicate::config::Config;
 use crate::replicate::web::{Site, Token, router, serve};
@@ -14,14 +14,14 @@ use crate::replicate::worker::SystemClock;
 use crate::report::Verbosity;
 
 /// Runs the command.
-pub(super) fn run(typed: &Typed) -> Outcome {
+pub(super) fn run(typed: &Typed) -> CommandResult {
     let config = typed.settings.config()?;
     start_log(&config, Verbosity::from_flags(typed.quiet, typed.verbose))?;
     until_signal(0, |stop| async move {
         // The host's router can use any address of the process.
         let address = (Ipv4Addr::UNSPECIFIED, config.web.port.unwrap_or_default());
         let failed = |error: std::io::Error| {
-            Failure::new(ERRORS, format!("cannot listen on port {}: {error}", address.1))
+            CommandFailure::new(ERRORS, format!("cannot listen on port {}: {error}", address.1))
         };
         let listener = TcpListener::bind(address).await.map_err(failed)?;
         let at = listener.local_addr().map_err(failed)?;

@@ -7,23 +7,23 @@ use chrono::Utc;
 use tokio_util::sync::CancellationToken;
 
 use super::args::Worker as Typed;
-use super::exit::{ERRORS, Failure, INTERRUPTED, Outcome, USAGE, interrupted};
+use super::exit::{CommandFailure, CommandResult, ERRORS, INTERRUPTED, USAGE, interrupted};
 use super::report::locale;
 use super::{costs, list, threads};
 use crate::replicate::config::Config;
 use crate::replicate::night::{FullRun, Output, preview};
 use crate::replicate::notify::{Notifier, Patience, Webhook};
 use crate::replicate::worker::{
-    DatabaseHistory, History, Job, Night, NoHistory, SystemClock, Worker,
+    DatabaseHistory, History, NightJob, NoHistory, RunWithRetries, SystemClock, Worker,
 };
-use crate::report::{Options as ReportOptions, ProgressMode, Screen, Verbosity, telemetry};
+use crate::report::{ProgressMode, ReportOptions, Screen, Verbosity, telemetry};
 use crate::shown::one_line;
 
 /// How many upcoming runs a dry run lists.
 const NEXT: usize = 5;
 
 /// Runs the command.
-pub(super) fn run(typed: &Typed) -> Outcome {
+pub(super) fn run(typed: &Typed) -> CommandResult {
     let config = typed.settings.config()?;
     if typed.dry_run {
         return dry_run(&config);
@@ -33,12 +33,12 @@ pub(super) fn run(typed: &Typed) -> Outcome {
 }
 
 /// Prints the settings and a night's plan. Fails if the night would fail.
-pub(super) fn dry_run(config: &Config) -> Outcome {
+pub(super) fn dry_run(config: &Config) -> CommandResult {
     list::write(None, describe(config).as_bytes())?;
     until_signal(config.restore.jobs, |stop| async move {
         let plan = tokio::select! {
             plan = preview(config) => plan,
-            () = stop.cancelled() => return Err(Failure::new(INTERRUPTED, "interrupted")),
+            () = stop.cancelled() => return Err(CommandFailure::new(INTERRUPTED, "interrupted")),
         };
         list::write(None, format!("\n{}", plan.text).as_bytes())?;
         let Some(first) = plan.problems.first() else { return Ok(()) };
@@ -46,7 +46,7 @@ pub(super) fn dry_run(config: &Config) -> Outcome {
             1 => String::new(),
             more => format!(" (the first of {more} problems, all listed above)"),
         };
-        Err(Failure::new(ERRORS, format!("the night would fail: {first}{more}")))
+        Err(CommandFailure::new(ERRORS, format!("the night would fail: {first}{more}")))
     })
 }
 
@@ -54,16 +54,16 @@ pub(super) fn dry_run(config: &Config) -> Outcome {
 pub(super) fn start_log(
     config: &Config,
     verbosity: Verbosity,
-) -> Result<(ReportOptions, Screen), Failure> {
+) -> Result<(ReportOptions, Screen), CommandFailure> {
     let report =
         ReportOptions { progress: ProgressMode::Log, format: config.log_format, verbosity };
     let screen = Screen::new(&report);
-    telemetry::init(&report, &screen).map_err(|error| Failure::of(USAGE, &error))?;
+    telemetry::init(&report, &screen).map_err(|error| CommandFailure::of(USAGE, &error))?;
     Ok((report, screen))
 }
 
 /// A full run with these settings, which logs to standard error.
-pub(super) fn full_run(config: &Config, verbosity: Verbosity) -> Result<FullRun, Failure> {
+pub(super) fn full_run(config: &Config, verbosity: Verbosity) -> Result<FullRun, CommandFailure> {
     let (report, screen) = start_log(config, verbosity)?;
     let output = Output {
         report,
@@ -83,8 +83,11 @@ pub(super) fn history(config: &Config) -> Arc<dyn History> {
 }
 
 /// A night that runs the job, with the configured retries and notifications.
-pub(super) fn night<J: Job>(config: &Config, job: J) -> Result<Night<J>, Failure> {
-    Ok(Night {
+pub(super) fn night<J: NightJob>(
+    config: &Config,
+    job: J,
+) -> Result<RunWithRetries<J>, CommandFailure> {
+    Ok(RunWithRetries {
         job,
         retry: config.retry,
         history: history(config),
@@ -95,14 +98,14 @@ pub(super) fn night<J: Job>(config: &Config, job: J) -> Result<Night<J>, Failure
 }
 
 /// A notifier of these webhooks.
-pub(super) fn notifier(webhooks: Vec<Webhook>) -> Result<Notifier, Failure> {
-    Notifier::new(webhooks, Patience::default()).map_err(|error| Failure::of(ERRORS, &error))
+pub(super) fn notifier(webhooks: Vec<Webhook>) -> Result<Notifier, CommandFailure> {
+    Notifier::new(webhooks, Patience::default()).map_err(|error| CommandFailure::of(ERRORS, &error))
 }
 
 /// Runs the job on schedule, until a signal.
-fn serve<J: Job>(config: &Config, job: J) -> Outcome {
+fn serve<J: NightJob>(config: &Config, job: J) -> CommandResult {
     let Some(schedule) = config.schedule.clone() else {
-        return Err(Failure::new(USAGE, "SCHEDULE is not set"));
+        return Err(CommandFailure::new(USAGE, "SCHEDULE is not set"));
     };
     tracing::info!("nocturne {} worker, schedule \"{schedule}\"", env!("CARGO_PKG_VERSION"));
     log_settings(config);
@@ -125,10 +128,10 @@ pub(super) fn log_settings(config: &Config) {
 /// Runs `work`, which ends when its token is cancelled; the first signal cancels it. Stopping on
 /// request is a success: the host restarts processes that end otherwise. A second signal ends the
 /// process at once.
-pub(super) fn until_signal<F: Future<Output = Outcome>>(
+pub(super) fn until_signal<F: Future<Output = CommandResult>>(
     jobs: usize,
     work: impl FnOnce(CancellationToken) -> F,
-) -> Outcome {
+) -> CommandResult {
     let runtime = threads::runtime(jobs)?;
     let outcome = runtime.block_on(async {
         let stop = CancellationToken::new();
@@ -139,7 +142,7 @@ pub(super) fn until_signal<F: Future<Output = Outcome>>(
         };
         tokio::select! {
             outcome = Box::pin(work(stop.clone())) => outcome,
-            () = signals => Err(Failure::new(INTERRUPTED, "stopped by a second signal")),
+            () = signals => Err(CommandFailure::new(INTERRUPTED, "stopped by a second signal")),
         }
     });
     // Do not wait for blocked threads, such as a decoder.

@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::names;
-use super::subjects::Table;
+use super::subjects::ComparedTable;
 use crate::archive::{Desc, Toc};
 use crate::error::chain;
 use crate::server::{Result, Session};
@@ -12,9 +12,9 @@ use crate::sql::ident::{literal, quoted};
 
 /// A table of the archive and its counterpart in the database.
 #[derive(Clone, Debug)]
-pub(super) struct Found<'a> {
+pub(super) struct FoundTable<'a> {
     /// The archive's table.
-    pub(super) table: &'a Table,
+    pub(super) table: &'a ComparedTable,
     /// The database's relation; `None` if there is none.
     pub(super) here: Option<Here>,
 }
@@ -45,10 +45,10 @@ struct Column {
 pub(super) async fn look_up<'a>(
     session: &Session,
     toc: &Toc,
-    tables: &'a [Table],
-) -> Result<Vec<Found<'a>>> {
-    let mut found: Vec<Found<'_>> =
-        tables.iter().map(|table| Found { table, here: None }).collect();
+    tables: &'a [ComparedTable],
+) -> Result<Vec<FoundTable<'a>>> {
+    let mut found: Vec<FoundTable<'_>> =
+        tables.iter().map(|table| FoundTable { table, here: None }).collect();
     let names: Vec<String> = tables
         .iter()
         .enumerate()
@@ -103,7 +103,7 @@ pub(super) async fn look_up<'a>(
     Ok(found)
 }
 
-impl Found<'_> {
+impl FoundTable<'_> {
     /// The columns to compare.
     pub(super) fn columns(&self) -> Vec<&str> {
         match (&self.table.columns, &self.here) {

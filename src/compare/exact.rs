@@ -12,12 +12,12 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc::{Receiver, channel};
 
-use super::catalogue::{Found, list};
+use super::catalogue::{FoundTable, list};
 use super::feed::{Fill, Load, feed};
 use super::sessions::{Purpose, Zone};
-use super::tables::{Pass, digest, side_by_side, usable};
+use super::tables::{ComparisonPass, digest, side_by_side, usable};
 use crate::archive::stream::ItemOf;
-use crate::archive::{DumpId, Error as ArchiveError, ReadCounter, Toc};
+use crate::archive::{ArchiveError, DumpId, ReadCounter, Toc};
 use crate::error::chain;
 use crate::rows::RowSet;
 use crate::server::{self, Session};
@@ -43,8 +43,8 @@ struct Unit {
 
 /// Compares tables, by their positions.
 pub(super) async fn compare(
-    pass: &Pass,
-    tables: &[Found<'_>],
+    pass: &ComparisonPass,
+    tables: &[FoundTable<'_>],
     which: &[usize],
     toc: &Arc<Toc>,
     again: Again,
@@ -130,8 +130,8 @@ impl Again {
     }
 }
 
-impl Pass {
-    async fn unit(&self, at: usize, found: &Found<'_>, toc: &Toc) -> Result<Unit> {
+impl ComparisonPass {
+    async fn unit(&self, at: usize, found: &FoundTable<'_>, toc: &Toc) -> Result<Unit> {
         let temporary = format!("pg_temp.nocturne_rows_{at}");
         let columns = found.columns();
         let every = found.every_column();
@@ -168,7 +168,7 @@ impl Pass {
         units: &[Unit],
         mut fills: Receiver<Fill>,
     ) -> Result<Vec<(RowSet, RowSet)>> {
-        let failed = |error: server::Error| chain(&error);
+        let failed = |error: server::SessionError| chain(&error);
         let session = usable(&self.sessions, session).await.map_err(failed)?;
         let work = async {
             let begun = self.sessions.begin(session, Purpose::Temporary, Zone::Utc);
@@ -199,7 +199,7 @@ impl Pass {
 
 /// Loads the output of the archive reader.
 async fn load(session: &Session, fills: &mut Receiver<Fill>) -> Result<()> {
-    let failed = |error: server::Error| {
+    let failed = |error: server::SessionError| {
         format!("cannot load the archive's rows for the exact comparison: {}", chain(&error))
     };
     let mut copy: Option<server::CopyIn<'_>> = None;

@@ -4,9 +4,9 @@ use std::io::{self, Read};
 
 use bytes::Bytes;
 
-use super::subjects::Table;
+use super::subjects::ComparedTable;
 use crate::archive::encoding::Decoding;
-use crate::archive::{Data, Entry, Error, Result, Toc};
+use crate::archive::{ArchiveError, Data, Entry, Result, Toc};
 use crate::rows::{CopyStatement, CopyText, insert_into, table_name};
 use crate::sql::ident::literal;
 use crate::sql::split::{Batches, Ends};
@@ -46,7 +46,7 @@ pub(super) enum Load {
 
 impl Load {
     /// How to load an entry of `table` into the table `temporary`.
-    pub(super) fn new(entry: &Entry, table: &Table, temporary: &str, toc: &Toc) -> Self {
+    pub(super) fn new(entry: &Entry, table: &ComparedTable, temporary: &str, toc: &Toc) -> Self {
         if entry.copy_stmt.is_empty() {
             let (schema, name) = (table.schema.clone(), table.name.clone());
             return Self::Inserts { schema, name, into: format!("INSERT INTO {temporary}") };
@@ -71,7 +71,7 @@ pub(super) fn feed(
     send: &mut dyn FnMut(Fill) -> bool,
 ) -> Result<()> {
     let Data::Rows(reader) = data else {
-        return Err(Error::malformed("large objects where rows are expected"));
+        return Err(ArchiveError::malformed("large objects where rows are expected"));
     };
     match load {
         Load::Copy(statement) => rows(reader, statement, send),
@@ -104,15 +104,15 @@ fn inserts(
     let reader = Decoding::new(reader, toc.encoding.clone());
     for batch in Batches::new(reader, toc.standard_conforming_strings, Ends::WithBlankLines) {
         let batch = batch.map_err(|error| match error.kind() {
-            io::ErrorKind::InvalidData => Error::malformed(error.to_string()),
-            _ => Error::from_io(error),
+            io::ErrorKind::InvalidData => ArchiveError::malformed(error.to_string()),
+            _ => ArchiveError::from_io(error),
         })?;
         let mut sql = String::with_capacity(batch.sql().len() + batch.len() * into.len());
         for statement in batch.statements() {
             let text = String::from_utf8_lossy(statement);
             let Some(values) = values(&text, schema, name) else {
                 let what = format!("a statement that does not insert into {schema}.{name}");
-                return Err(Error::malformed(what));
+                return Err(ArchiveError::malformed(what));
             };
             sql.push_str(into);
             sql.push_str(values);

@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
-use super::report::{Compared, Kind, Verdict};
+use super::report::{Compared, ComparedKind, Verdict};
 use super::sessions::{Purpose, Zone};
-use super::tables::{Pass, Queue, side_by_side, usable};
+use super::tables::{ComparisonPass, Queue, side_by_side, usable};
 use crate::archive::DumpId;
 use crate::error::chain;
 use crate::server;
@@ -14,14 +14,14 @@ use crate::verify::{Digest, EntryReport, OBJECT_PART, ObjectFound};
 const BATCH: usize = 64;
 
 /// OIDs listed in a report.
-const NAMED: usize = 5;
+const LISTED_OIDS: usize = 5;
 
 /// Some objects of the database, or the reason they could not be read.
-type Found = Result<HashMap<u32, (u64, Digest)>, String>;
+type FoundObjects = Result<HashMap<u32, (u64, Digest)>, String>;
 
 /// Compares the large objects of these entries; `None` if there are none.
 pub(super) async fn compare(
-    pass: &Pass,
+    pass: &ComparisonPass,
     entries: &[DumpId],
     reports: &HashMap<i32, &EntryReport>,
 ) -> Option<Compared> {
@@ -36,7 +36,7 @@ pub(super) async fn compare(
         .map(|object| (object.oid, *object))
         .collect();
     let mut compared = Compared {
-        kind: Kind::LargeObjects,
+        kind: ComparedKind::LargeObjects,
         schema: None,
         name: "large objects".to_owned(),
         in_archive: Some(objects.len() as u64),
@@ -54,7 +54,7 @@ pub(super) async fn compare(
     oids.sort_unstable();
     let batches = oids.chunks(BATCH).map(<[u32]>::to_vec).enumerate().collect();
     let work = pass.clone();
-    let results: HashMap<usize, Found> = side_by_side(pass.jobs, batches, move |queue| {
+    let results: HashMap<usize, FoundObjects> = side_by_side(pass.jobs, batches, move |queue| {
         let pass = work.clone();
         async move { ask(&pass, &queue).await }
     })
@@ -92,15 +92,15 @@ pub(super) async fn compare(
 
 /// The first few OIDs.
 fn named(oids: &[u32]) -> String {
-    let mut text: Vec<String> = oids.iter().take(NAMED).map(u32::to_string).collect();
-    if oids.len() > NAMED {
+    let mut text: Vec<String> = oids.iter().take(LISTED_OIDS).map(u32::to_string).collect();
+    if oids.len() > LISTED_OIDS {
         text.push("…".to_owned());
     }
     text.join(", ")
 }
 
 /// Queries batches of objects until the queue is empty.
-async fn ask(pass: &Pass, queue: &Queue<Vec<u32>>) -> Vec<(usize, Found)> {
+async fn ask(pass: &ComparisonPass, queue: &Queue<Vec<u32>>) -> Vec<(usize, FoundObjects)> {
     let (mut results, mut session) = (Vec::new(), None);
     while let Some((at, oids)) = queue.next() {
         let asked = async {

@@ -31,18 +31,18 @@ use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-pub use report::{Compared, Comparison, Kind, Verdict};
+pub use report::{Compared, ComparedKind, Comparison, Verdict};
 
 use crate::rows::{RowSet, RowSetKey};
 use crate::select::Selection;
 use crate::server::{self, Target};
 use crate::source::{Access, Archive, Input};
-use crate::verify::{EntryReport, Progress, VerifyOptions, verify};
-use catalogue::Found;
+use crate::verify::{EntryReport, VerifyOptions, VerifyProgress, verify};
+use catalogue::FoundTable;
 use exact::Again;
 use sessions::{Sessions, Zone};
-use subjects::{Subjects, Table};
-use tables::Pass;
+use subjects::{ComparedTable, Subjects};
+use tables::ComparisonPass;
 
 /// What to compare with, and how.
 #[derive(Clone, Debug)]
@@ -60,10 +60,10 @@ pub struct CompareOptions {
 pub enum CompareError {
     /// No session could be opened.
     #[error("{0}")]
-    Connect(#[source] server::Error),
+    Connect(#[source] server::SessionError),
     /// The queries that a comparison needs first have failed.
     #[error("cannot look up the database's tables")]
-    Catalogue(#[source] server::Error),
+    Catalogue(#[source] server::SessionError),
     /// The operating system provides no random bytes for the digests' key.
     #[error("cannot create a key for the digests")]
     Random(#[source] std::io::Error),
@@ -96,8 +96,8 @@ pub async fn compare(
     selection: &Selection,
     options: &CompareOptions,
     target: &Target,
-    progress: impl Fn(Progress) + Send + 'static,
-    waits: impl FnOnce(&server::Error),
+    progress: impl Fn(VerifyProgress) + Send + 'static,
+    waits: impl FnOnce(&server::SessionError),
 ) -> Result<Comparison, CompareError> {
     let (toc, name) = (archive.toc.clone(), archive.name.clone());
     let again = match (&archive.access, &options.again) {
@@ -110,7 +110,7 @@ pub async fn compare(
     let tables = catalogue::look_up(sessions.holder(), &toc, &subjects.tables)
         .await
         .map_err(CompareError::Catalogue)?;
-    let pass = Pass {
+    let pass = ComparisonPass {
         sessions: sessions.clone(),
         key: RowSetKey::random().map_err(CompareError::Random)?,
         jobs: options.jobs,
@@ -150,7 +150,7 @@ pub async fn compare(
         if !doubtful.is_empty() {
             exact = exact::compare(&pass, &tables, &doubtful, &toc, again).await;
         }
-        let of_table = |(at, found): (usize, &Found<'_>)| {
+        let of_table = |(at, found): (usize, &FoundTable<'_>)| {
             report::table(found, &archived[at], database.get(&at), exact.get(&at))
         };
         let mut items: Vec<Compared> = tables.iter().enumerate().map(of_table).collect();
@@ -175,7 +175,7 @@ enum Archived {
 }
 
 impl Archived {
-    fn of(table: &Table, found: &HashMap<i32, &EntryReport>) -> Self {
+    fn of(table: &ComparedTable, found: &HashMap<i32, &EntryReport>) -> Self {
         let mut rows = RowSet::default();
         for id in &table.entries {
             match found.get(&id.0) {
@@ -202,7 +202,7 @@ impl Archived {
 
 /// The tables for which the text alone is inconclusive.
 fn find_doubtful(
-    tables: &[Found<'_>],
+    tables: &[FoundTable<'_>],
     archived: &[Archived],
     database: &HashMap<usize, Digested>,
 ) -> Vec<usize> {

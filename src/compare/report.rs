@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use super::catalogue::Found;
+use super::catalogue::FoundTable;
 use super::{Archived, Digested, TableError, exact};
 use crate::verify::{counted, one_line};
 
@@ -30,7 +30,7 @@ pub struct Comparison {
 /// The kind of object compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Kind {
+pub enum ComparedKind {
     /// A table's rows.
     Table,
     /// All large objects of the archive.
@@ -59,7 +59,7 @@ pub enum Verdict {
 #[derive(Clone, Debug, Serialize)]
 pub struct Compared {
     /// What it is.
-    pub kind: Kind,
+    pub kind: ComparedKind,
     /// Its schema.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub schema: Option<String>,
@@ -83,7 +83,7 @@ pub struct Compared {
 
 /// Judges a table.
 pub(super) fn table(
-    found: &Found<'_>,
+    found: &FoundTable<'_>,
     archived: &Archived,
     database: Option<&Digested>,
     exact: Option<&exact::Result>,
@@ -91,7 +91,7 @@ pub(super) fn table(
     let exact_sets = exact.and_then(|sets| sets.as_ref().ok());
     let counted = database.and_then(|digested| digested.as_ref().ok()).map(|set| set.rows);
     let mut compared = Compared {
-        kind: Kind::Table,
+        kind: ComparedKind::Table,
         schema: Some(found.table.schema.clone()).filter(|schema| !schema.is_empty()),
         name: found.table.name.clone(),
         in_archive: exact_sets.map(|sets| sets.0.rows).or(archived.rows().map(|set| set.rows)),
@@ -178,7 +178,7 @@ impl Compared {
     }
 }
 
-impl Kind {
+impl ComparedKind {
     fn label(self) -> &'static str {
         match self {
             Self::Table => "TABLE",
@@ -247,10 +247,10 @@ impl Comparison {
     fn totals(&self) -> String {
         let count = |kind| self.items.iter().filter(|item| item.kind == kind).count();
         let rows = |of: fn(&Compared) -> Option<u64>| -> u64 {
-            let tables = self.items.iter().filter(|item| item.kind == Kind::Table);
+            let tables = self.items.iter().filter(|item| item.kind == ComparedKind::Table);
             tables.filter_map(of).sum()
         };
-        let tables = count(Kind::Table) as u64;
+        let tables = count(ComparedKind::Table) as u64;
         let mut text = format!(
             "{} with {} in the archive, {} in the database",
             counted(tables, "table", "tables"),
@@ -258,14 +258,14 @@ impl Comparison {
             rows(|item| item.in_database),
         );
         let others = [
-            (Kind::LargeObjects, "", "large objects"),
-            (Kind::Sequence, "sequence", "sequences"),
-            (Kind::MaterializedView, "materialized view", "materialized views"),
+            (ComparedKind::LargeObjects, "", "large objects"),
+            (ComparedKind::Sequence, "sequence", "sequences"),
+            (ComparedKind::MaterializedView, "materialized view", "materialized views"),
         ];
         for (kind, one, many) in others {
             match (kind, count(kind) as u64) {
                 (_, 0) => {}
-                (Kind::LargeObjects, _) => text.push_str(&format!("; {many}")),
+                (ComparedKind::LargeObjects, _) => text.push_str(&format!("; {many}")),
                 (_, number) => text.push_str(&format!("; {}", counted(number, one, many))),
             }
         }

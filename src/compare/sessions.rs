@@ -50,7 +50,7 @@ impl Sessions {
         target: &Target,
         toc: &Toc,
         options: &CompareOptions,
-        waits: impl FnOnce(&server::Error),
+        waits: impl FnOnce(&server::SessionError),
     ) -> Result<Self, CompareError> {
         let encoding = SessionSettings { encoding: toc.encoding.clone(), ..Default::default() };
         let connect = || Session::connect(target, &encoding);

@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 
 use super::names;
-use super::report::{Compared, Kind, Verdict};
+use super::report::{Compared, ComparedKind, Verdict};
 use super::sessions::Sessions;
 use super::subjects::Subjects;
 use crate::archive::{Entry, Toc};
 use crate::error::chain;
-use crate::server::{Error, Result, Session};
+use crate::server::{Result, Session, SessionError};
 use crate::sql::ident::{literal, qualified};
 
 /// SQLSTATE `undefined_table`.
@@ -28,9 +28,10 @@ pub(super) async fn compare(sessions: &Sessions, toc: &Toc, subjects: &Subjects)
         Ok(session) => Ok(session),
         Err(error) => Err(chain(&error)),
     };
-    for (places, kind) in
-        [(&subjects.sequences, Kind::Sequence), (&subjects.views, Kind::MaterializedView)]
-    {
+    for (places, kind) in [
+        (&subjects.sequences, ComparedKind::Sequence),
+        (&subjects.views, ComparedKind::MaterializedView),
+    ] {
         let here = match &session {
             Ok(session) => look_up(session, toc, places, kind).await.map_err(|error| chain(&error)),
             Err(error) => Err(error.clone()),
@@ -41,7 +42,7 @@ pub(super) async fn compare(sessions: &Sessions, toc: &Toc, subjects: &Subjects)
                 (Err(error), _) | (_, Err(error)) => (Verdict::Unknown, Some(error.clone())),
                 (Ok(session), Ok(here)) => match (here.get(&name(entry)), kind) {
                     (None, _) => (Verdict::Missing, None),
-                    (Some(_), Kind::Sequence) => sequence(session, entry).await,
+                    (Some(_), ComparedKind::Sequence) => sequence(session, entry).await,
                     (Some(true), _) => (Verdict::Equal, None),
                     (Some(false), _) => (Verdict::Different, Some("not populated".to_owned())),
                 },
@@ -74,9 +75,9 @@ async fn look_up(
     session: &Session,
     toc: &Toc,
     places: &[usize],
-    kind: Kind,
+    kind: ComparedKind,
 ) -> Result<HashMap<Name, bool>> {
-    let kind = if kind == Kind::Sequence { 'S' } else { 'm' };
+    let kind = if kind == ComparedKind::Sequence { 'S' } else { 'm' };
     let mut here = HashMap::new();
     let named = |place: &usize| {
         let (schema, name) = name(&toc.entries[*place]);
@@ -131,7 +132,9 @@ fn judge(
 ) -> Judged {
     match rows {
         Ok(rows) => rows.first().map_or((Verdict::Missing, None), |row| of(row)),
-        Err(Error::Server(error)) if [UNDEFINED_TABLE, NO_SCHEMA].contains(&&*error.sqlstate) => {
+        Err(SessionError::Server(error))
+            if [UNDEFINED_TABLE, NO_SCHEMA].contains(&&*error.sqlstate) =>
+        {
             (Verdict::Missing, None)
         }
         Err(error) => (Verdict::Unknown, Some(chain(&error))),

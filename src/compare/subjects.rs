@@ -13,9 +13,9 @@ use crate::sql::ident::qualified;
 #[derive(Debug, Default)]
 pub(super) struct Subjects {
     /// Tables with their rows, in the archive's order.
-    pub(super) tables: Vec<Table>,
+    pub(super) tables: Vec<ComparedTable>,
     /// Positions in `tables`.
-    by_name: HashMap<Loaded, usize>,
+    by_name: HashMap<DigestedRows, usize>,
     /// Entries that hold large objects.
     pub(super) large_objects: Vec<DumpId>,
     /// Positions of the entries that set a sequence.
@@ -26,7 +26,7 @@ pub(super) struct Subjects {
 
 /// A table into which the archive loads rows.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Table {
+pub(super) struct ComparedTable {
     /// The schema, empty in archives that set a search path instead.
     pub(super) schema: String,
     /// The name.
@@ -42,7 +42,7 @@ pub(super) struct Table {
     pub(super) is_partial: bool,
 }
 
-impl Table {
+impl ComparedTable {
     /// The name in SQL.
     pub(super) fn sql(&self) -> String {
         qualified(Some(&self.schema), &self.name)
@@ -68,8 +68,8 @@ impl Subjects {
             }
         }
         let data = toc.entries.iter().filter(|entry| entry.desc == Desc::TableData);
-        let mut all: HashMap<Loaded, usize> = HashMap::new();
-        data.for_each(|entry| *all.entry(Loaded::by(entry, toc)).or_default() += 1);
+        let mut all: HashMap<DigestedRows, usize> = HashMap::new();
+        data.for_each(|entry| *all.entry(DigestedRows::by(entry, toc)).or_default() += 1);
         for (loaded, at) in &subjects.by_name {
             let table = &mut subjects.tables[*at];
             table.is_partial = all.get(loaded).is_some_and(|all| *all > table.entries.len());
@@ -80,7 +80,7 @@ impl Subjects {
     fn add_table(&mut self, entry: &Entry, toc: &Toc) {
         let copy = CopyStatement::parse(&entry.copy_stmt);
         let columns = copy.map(|copy| copy.columns);
-        let loaded = Loaded::by(entry, toc);
+        let loaded = DigestedRows::by(entry, toc);
         match self.by_name.get(&loaded) {
             Some(at) => {
                 let table = &mut self.tables[*at];
@@ -90,9 +90,10 @@ impl Subjects {
             }
             None => {
                 self.by_name.insert(loaded.clone(), self.tables.len());
-                let Loaded { schema, name, is_root } = loaded;
+                let DigestedRows { schema, name, is_root } = loaded;
                 let entries = vec![entry.dump_id];
-                let table = Table { schema, name, columns, entries, is_root, is_partial: false };
+                let table =
+                    ComparedTable { schema, name, columns, entries, is_root, is_partial: false };
                 self.tables.push(table);
             }
         }
@@ -113,14 +114,14 @@ impl Subjects {
 
 /// The table that an entry's rows are loaded into.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Loaded {
+struct DigestedRows {
     schema: String,
     name: String,
     /// Whether the entry is a partition and this is its root.
     is_root: bool,
 }
 
-impl Loaded {
+impl DigestedRows {
     fn by(entry: &Entry, toc: &Toc) -> Self {
         let own = || Name(entry.namespace.clone().unwrap_or_default(), entry.tag.clone());
         let root = root(entry, toc);

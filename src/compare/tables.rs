@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::task::JoinSet;
 
-use super::catalogue::Found;
+use super::catalogue::FoundTable;
 use super::sessions::{Purpose, Sessions, Zone};
 use super::{Digested, TableError};
 use crate::error::chain;
@@ -15,7 +15,7 @@ use crate::server::{self, Session};
 
 /// The context for reading tables.
 #[derive(Clone)]
-pub(super) struct Pass {
+pub(super) struct ComparisonPass {
     /// Where sessions come from.
     pub(super) sessions: Arc<Sessions>,
     /// The key for hashing rows.
@@ -26,11 +26,11 @@ pub(super) struct Pass {
     pub(super) encoding: String,
 }
 
-impl Pass {
+impl ComparisonPass {
     /// Digests the rows of the comparable tables among `which`.
     pub(super) async fn read(
         &self,
-        tables: &[Found<'_>],
+        tables: &[FoundTable<'_>],
         which: &[usize],
         zone: Zone,
     ) -> HashMap<usize, Digested> {
@@ -104,13 +104,13 @@ pub(super) async fn digest(
     match copy.rows() {
         Some(rows) if rows != set.rows => {
             let what = format!("the server reports {rows} rows, but {} lines arrived", set.rows);
-            Err(server::Error::Protocol(what, None))
+            Err(server::SessionError::Protocol(what, None))
         }
         _ => Ok(set),
     }
 }
 
-fn table_error(error: &server::Error) -> TableError {
+fn table_error(error: &server::SessionError) -> TableError {
     match is_encoding(error) {
         true => TableError::Encoding,
         false => TableError::Other(chain(error)),
@@ -118,10 +118,10 @@ fn table_error(error: &server::Error) -> TableError {
 }
 
 /// Whether a text cannot be represented in an encoding.
-pub(super) fn is_encoding(error: &server::Error) -> bool {
+pub(super) fn is_encoding(error: &server::SessionError) -> bool {
     // character_not_in_repertoire, untranslatable_character
     let is = |state: &str| matches!(state, "22021" | "22P05");
-    matches!(error, server::Error::Server(error) if is(&error.sqlstate))
+    matches!(error, server::SessionError::Server(error) if is(&error.sqlstate))
 }
 
 /// A work queue shared by several tasks.

@@ -7,7 +7,7 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
 
-use super::error::{Error, Result};
+use super::error::{EmbeddedError, Result};
 
 /// The account that owns the server's processes and files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,12 +29,12 @@ impl Account {
         if !rustix::process::geteuid().is_root() {
             return Ok(Self::Own);
         }
-        let passwd =
-            fs::read_to_string("/etc/passwd").map_err(Error::path("read", "/etc/passwd"))?;
+        let passwd = fs::read_to_string("/etc/passwd")
+            .map_err(EmbeddedError::path("read", "/etc/passwd"))?;
         ["postgres", "nobody"]
             .into_iter()
             .find_map(|name| in_passwd(&passwd, name))
-            .ok_or(Error::NoAccount)
+            .ok_or(EmbeddedError::NoAccount)
     }
 
     /// The owner of a file, if it is not root.
@@ -63,9 +63,8 @@ impl Account {
     pub(super) fn own(self, path: &Path) -> Result<()> {
         match self {
             Self::Own => Ok(()),
-            Self::Other { uid, gid } => {
-                chown(path, Some(uid), Some(gid)).map_err(Error::path("change the owner of", path))
-            }
+            Self::Other { uid, gid } => chown(path, Some(uid), Some(gid))
+                .map_err(EmbeddedError::path("change the owner of", path)),
         }
     }
 }

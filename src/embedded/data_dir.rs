@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use super::account::Account;
-use super::error::{Error, Result, tail};
+use super::error::{EmbeddedError, Result, tail};
 use super::installation::{Installation, find_binaries};
 use super::options::EmbeddedOptions;
 use crate::sql::ident;
@@ -27,7 +27,7 @@ pub(super) fn installation(options: &EmbeddedOptions) -> Result<Installation> {
     if let Some(chosen) = &options.installation {
         return Ok(chosen.clone());
     }
-    let none = || Error::NoInstallation { looked_in: Vec::new() };
+    let none = || EmbeddedError::NoInstallation { looked_in: Vec::new() };
     find_binaries()?.into_iter().next().ok_or_else(none)
 }
 
@@ -64,7 +64,7 @@ fn version_of(data_dir: &Path) -> Result<Option<String>> {
     match fs::read_to_string(&file) {
         Ok(text) => Ok(Some(text.trim().to_owned())),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(Error::path("read", file)(error)),
+        Err(error) => Err(EmbeddedError::path("read", file)(error)),
     }
 }
 
@@ -76,7 +76,7 @@ fn check_version(installation: &Installation, data_dir: &Path, found: String) ->
     if found == major {
         return Ok(());
     }
-    Err(Error::WrongVersion { data_dir: data_dir.to_owned(), found, installed })
+    Err(EmbeddedError::WrongVersion { data_dir: data_dir.to_owned(), found, installed })
 }
 
 /// Creates the folder, or uses an empty one. The server requires mode 0700 or 0750.
@@ -84,16 +84,19 @@ fn create_empty(data_dir: &Path) -> Result<()> {
     match fs::read_dir(data_dir) {
         Ok(mut entries) => {
             if entries.next().is_some() {
-                return Err(Error::NotADataDirectory { data_dir: data_dir.to_owned() });
+                return Err(EmbeddedError::NotADataDirectory { data_dir: data_dir.to_owned() });
             }
             fs::set_permissions(data_dir, Permissions::from_mode(0o700))
-                .map_err(Error::path("protect", data_dir))
+                .map_err(EmbeddedError::path("protect", data_dir))
         }
         Err(_) => {
             if let Some(parent) = data_dir.parent() {
-                fs::create_dir_all(parent).map_err(Error::path("create", parent))?;
+                fs::create_dir_all(parent).map_err(EmbeddedError::path("create", parent))?;
             }
-            DirBuilder::new().mode(0o700).create(data_dir).map_err(Error::path("create", data_dir))
+            DirBuilder::new()
+                .mode(0o700)
+                .create(data_dir)
+                .map_err(EmbeddedError::path("create", data_dir))
         }
     }
 }
@@ -133,7 +136,7 @@ fn run_initdb(
             break;
         }
     }
-    Err(Error::Initialize { program: "initdb", output: tail(&output) })
+    Err(EmbeddedError::Initialize { program: "initdb", output: tail(&output) })
 }
 
 /// Copies with cp(1), run under the server's account so that the owner is right.
@@ -145,7 +148,7 @@ fn copy(
 ) -> Result<()> {
     match version_of(template)? {
         Some(found) => check_version(installation, template, found)?,
-        None => return Err(Error::NotADataDirectory { data_dir: template.to_owned() }),
+        None => return Err(EmbeddedError::NotADataDirectory { data_dir: template.to_owned() }),
     }
     let mut command = Command::new("cp");
     command.arg("-Rp").arg(template.join(".")).arg(data_dir);
@@ -153,7 +156,7 @@ fn copy(
     if done.status.success() {
         return Ok(());
     }
-    Err(Error::Initialize { program: "cp", output: tail(&text(&done)) })
+    Err(EmbeddedError::Initialize { program: "cp", output: tail(&text(&done)) })
 }
 
 /// Sets the superuser's password in a stopped cluster. The single-user server reads it from
@@ -180,7 +183,7 @@ pub(super) fn set_password(
     }
     // The prompt goes to standard output, and an error may quote the statement: hide the password.
     let log = String::from_utf8_lossy(&done.stderr).replace(password, "…");
-    Err(Error::Initialize { program: "postgres --single", output: tail(&log) })
+    Err(EmbeddedError::Initialize { program: "postgres --single", output: tail(&log) })
 }
 
 /// Runs a command to completion.
@@ -194,12 +197,12 @@ fn finish(
     // The messages are parsed, so they must be in English.
     command.env("LC_ALL", "C").stdout(Stdio::piped()).stderr(Stdio::piped());
     command.stdin(if input.is_some() { Stdio::piped() } else { Stdio::null() });
-    let mut child = command.spawn().map_err(Error::run(program))?;
+    let mut child = command.spawn().map_err(EmbeddedError::run(program))?;
     if let (Some(text), Some(mut stdin)) = (input, child.stdin.take()) {
         // If the program has exited early, its standard error has the reason.
         let _ = stdin.write_all(text.as_bytes());
     }
-    child.wait_with_output().map_err(Error::run(program))
+    child.wait_with_output().map_err(EmbeddedError::run(program))
 }
 
 fn text(output: &Output) -> String {
@@ -226,7 +229,9 @@ mod tests {
         let options = EmbeddedOptions::default();
         let prepare = |major| prepare(&pretended(major, 4), Account::Own, &options, folder.path());
         assert!(prepare(15).is_ok());
-        assert!(matches!(prepare(16), Err(Error::WrongVersion { found, .. }) if found == "15"));
+        assert!(
+            matches!(prepare(16), Err(EmbeddedError::WrongVersion { found, .. }) if found == "15")
+        );
     }
 
     #[test]
@@ -235,7 +240,7 @@ mod tests {
         fs::write(folder.path().join("photo.jpg"), "").unwrap();
         let options = EmbeddedOptions::default();
         let result = prepare(&pretended(15, 4), Account::Own, &options, folder.path());
-        assert!(matches!(result, Err(Error::NotADataDirectory { .. })), "{result:?}");
+        assert!(matches!(result, Err(EmbeddedError::NotADataDirectory { .. })), "{result:?}");
         assert!(folder.path().join("photo.jpg").exists());
     }
 }

@@ -7,13 +7,13 @@ use std::time::Duration;
 use super::installation::Version;
 
 /// Result of operating a throw-away server.
-pub type Result<T, E = Error> = std::result::Result<T, E>;
+pub type Result<T, E = EmbeddedError> = std::result::Result<T, E>;
 
 /// Why the server could not start. `Display` gives one fragment, followed by the last lines of output from
 /// the server or initdb, if any.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum Error {
+pub enum EmbeddedError {
     /// No directory contains both `postgres` and `initdb`.
     #[error(
         "no PostgreSQL server found (looked in PG_BIN, PATH and {}); \
@@ -115,7 +115,7 @@ pub enum Error {
     },
 }
 
-impl Error {
+impl EmbeddedError {
     /// For `map_err` on file operations.
     pub(super) fn path(
         action: &'static str,

@@ -8,7 +8,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use super::account::Account;
-use super::error::{Error, Result};
+use super::error::{EmbeddedError, Result};
 use super::password::random_bytes;
 
 /// The longest socket path that every system accepts: `sun_path` has 104 bytes on macOS and the
@@ -36,7 +36,7 @@ impl Folder {
                     return Ok(folder);
                 }
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                Err(error) => return Err(Error::path("create", path)(error)),
+                Err(error) => return Err(EmbeddedError::path("create", path)(error)),
             }
         }
     }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::str::FromStr;
 
-use super::error::{Error, Result};
+use super::error::{EmbeddedError, Result};
 
 /// A server's version, `17.10` or, before its first release, `18.0` for `18beta1`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -60,17 +60,19 @@ impl Installation {
     pub fn at(bin: impl AsRef<Path>) -> Result<Self> {
         let bin = bin.as_ref();
         // The server is started from another folder, where a relative path would not resolve.
-        let bin = std::path::absolute(bin).map_err(Error::path("find", bin))?;
+        let bin = std::path::absolute(bin).map_err(EmbeddedError::path("find", bin))?;
         if !holds_server(&bin) {
-            return Err(Error::NotAnInstallation { bin });
+            return Err(EmbeddedError::NotAnInstallation { bin });
         }
         let postgres = bin.join("postgres");
-        let output =
-            Command::new(&postgres).arg("--version").output().map_err(Error::run(&postgres))?;
+        let output = Command::new(&postgres)
+            .arg("--version")
+            .output()
+            .map_err(EmbeddedError::run(&postgres))?;
         let text = String::from_utf8_lossy(&output.stdout);
         match text.parse() {
             Ok(version) => Ok(Self { bin, version }),
-            Err(()) => Err(Error::UnknownVersion {
+            Err(()) => Err(EmbeddedError::UnknownVersion {
                 program: postgres,
                 output: format!("{text}{}", String::from_utf8_lossy(&output.stderr)),
             }),
@@ -99,7 +101,7 @@ pub fn find_binaries() -> Result<Vec<Installation>> {
     let path = env::var_os("PATH").unwrap_or_default();
     let found = search(&path, Path::new("/"));
     if found.is_empty() {
-        return Err(Error::NoInstallation {
+        return Err(EmbeddedError::NoInstallation {
             looked_in: PLACES.iter().map(PathBuf::from).collect(),
         });
     }

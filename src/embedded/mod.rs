@@ -36,7 +36,7 @@ mod supervisor;
 mod url;
 
 pub use data_dir::initialize;
-pub use error::{Error, Result};
+pub use error::{EmbeddedError, Result};
 pub use installation::{Installation, Version, find_binaries};
 pub use options::{EmbeddedOptions, Listen};
 pub use server::Embedded;

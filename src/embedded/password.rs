@@ -1,6 +1,6 @@
 //! A random password for one run.
 
-use super::error::{Error, Result};
+use super::error::{EmbeddedError, Result};
 
 /// 128 random bits from the kernel, as hexadecimal digits.
 pub(super) fn random() -> Result<String> {
@@ -10,7 +10,7 @@ pub(super) fn random() -> Result<String> {
 /// Unpredictable bytes.
 pub(super) fn random_bytes<const N: usize>() -> Result<[u8; N]> {
     let mut bytes = [0; N];
-    getrandom::fill(&mut bytes).map_err(Error::Random)?;
+    getrandom::fill(&mut bytes).map_err(EmbeddedError::Random)?;
     Ok(bytes)
 }
 

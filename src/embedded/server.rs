@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::account::Account;
 use super::data_dir;
-use super::error::{Error, Result, tail};
+use super::error::{EmbeddedError, Result, tail};
 use super::folder::Folder;
 use super::installation::{Installation, Version};
 use super::options::{EmbeddedOptions, Listen};
@@ -51,7 +51,7 @@ impl Embedded {
         let installation = data_dir::installation(options)?;
         let (account, kept) = match &options.data_dir {
             Some(kept) => {
-                let kept = std::path::absolute(kept).map_err(Error::path("find", kept))?;
+                let kept = std::path::absolute(kept).map_err(EmbeddedError::path("find", kept))?;
                 (data_dir::account_for(&kept)?, Some(kept))
             }
             None => (Account::choose()?, None),
@@ -159,7 +159,7 @@ impl Embedded {
         if supervisor.stop(how, PATIENCE)?.success() {
             return Ok(());
         }
-        Err(Error::Stop { log: tail(&self.log()) })
+        Err(EmbeddedError::Stop { log: tail(&self.log()) })
     }
 
     /// Writes the access rules, outside the data directory: its own file is for other uses.
@@ -169,7 +169,7 @@ impl Embedded {
             rules.push_str("host all all 127.0.0.1/32 scram-sha-256\n");
         }
         let path = self.folder.access_rules();
-        fs::write(&path, rules).map_err(Error::path("write", &path))?;
+        fs::write(&path, rules).map_err(EmbeddedError::path("write", &path))?;
         account.own(&path)
     }
 
@@ -191,7 +191,7 @@ impl Embedded {
             let supervisor = self.supervise(options, account)?;
             self.supervisor = Some(supervisor);
             match self.wait_until_ready(options.start_timeout) {
-                Err(Error::Exited { log }) if attempts > 0 && port_was_taken(&log) => {}
+                Err(EmbeddedError::Exited { log }) if attempts > 0 && port_was_taken(&log) => {}
                 Err(error) => return Err(error),
                 Ok(()) => return Ok(()),
             }
@@ -233,19 +233,19 @@ impl Embedded {
         let started = Instant::now();
         loop {
             let Some(supervisor) = &mut self.supervisor else {
-                return Err(Error::Exited { log: tail(&self.log()) });
+                return Err(EmbeddedError::Exited { log: tail(&self.log()) });
             };
             let server = supervisor.server();
             if supervisor.ended()?.is_some() {
                 self.supervisor = None;
-                return Err(Error::Exited { log: tail(&self.log()) });
+                return Err(EmbeddedError::Exited { log: tail(&self.log()) });
             }
             // The file may be missing or incomplete at first.
             if fs::read_to_string(&file).is_ok_and(|text| says_ready(&text, server)) {
                 return Ok(());
             }
             if started.elapsed() > timeout {
-                return Err(Error::NotReady { waited: timeout, log: tail(&self.log()) });
+                return Err(EmbeddedError::NotReady { waited: timeout, log: tail(&self.log()) });
             }
             thread::sleep(POLL);
         }
@@ -268,8 +268,8 @@ fn says_ready(postmaster_pid: &str, server: u32) -> bool {
 
 /// A port that was free a moment ago.
 fn free_port() -> Result<u16> {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).map_err(Error::NoPort)?;
-    Ok(listener.local_addr().map_err(Error::NoPort)?.port())
+    let listener = TcpListener::bind(("127.0.0.1", 0)).map_err(EmbeddedError::NoPort)?;
+    Ok(listener.local_addr().map_err(EmbeddedError::NoPort)?.port())
 }
 
 /// A new cluster logs in English; a kept one may have another `lc_messages`, and then a lost race

@@ -13,7 +13,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::account::Account;
-use super::error::{Error, Result};
+use super::error::{EmbeddedError, Result};
 
 const SCRIPT: &str = include_str!("supervisor.sh");
 
@@ -68,20 +68,20 @@ impl Supervisor {
             .stderr(Stdio::null())
             .process_group(0);
         account.apply(&mut shell);
-        let mut shell = shell.spawn().map_err(Error::run("sh"))?;
+        let mut shell = shell.spawn().map_err(EmbeddedError::run("sh"))?;
         let pipes = (shell.stdin.take(), shell.stdout.take());
         let (Some(orders), Some(stdout)) = pipes else {
-            return Err(Error::run("sh")(io::ErrorKind::BrokenPipe.into()));
+            return Err(EmbeddedError::run("sh")(io::ErrorKind::BrokenPipe.into()));
         };
         let mut line = String::new();
-        BufReader::new(stdout).read_line(&mut line).map_err(Error::run("sh"))?;
+        BufReader::new(stdout).read_line(&mut line).map_err(EmbeddedError::run("sh"))?;
         match line.trim().parse() {
             Ok(server) => Ok(Self { shell, orders, server }),
             Err(_) => {
                 // It could not open the log. Without its pipe it exits.
                 drop(orders);
-                let status = shell.wait().map_err(Error::run("sh"))?;
-                Err(Error::run("sh")(io::Error::other(status.to_string())))
+                let status = shell.wait().map_err(EmbeddedError::run("sh"))?;
+                Err(EmbeddedError::run("sh")(io::Error::other(status.to_string())))
             }
         }
     }
@@ -93,7 +93,7 @@ impl Supervisor {
 
     /// The exit status of the server, if it has exited.
     pub(super) fn ended(&mut self) -> Result<Option<ExitStatus>> {
-        self.shell.try_wait().map_err(Error::run("sh"))
+        self.shell.try_wait().map_err(EmbeddedError::run("sh"))
     }
 
     /// Stops the server and waits for it; after `patience`, stops it immediately.
@@ -108,6 +108,6 @@ impl Supervisor {
             thread::sleep(POLL);
         }
         let _ = writeln!(self.orders, "{}", Shutdown::Immediate.signal());
-        self.shell.wait().map_err(Error::run("sh"))
+        self.shell.wait().map_err(EmbeddedError::run("sh"))
     }
 }

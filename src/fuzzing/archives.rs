@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 
-use crate::archive::stream::{Answer, Item, Sink};
+use crate::archive::stream::{Answer, Sink, StreamItem};
 use crate::archive::toc::Toc;
 use crate::archive::{Data, Format, ReadCounter};
 use crate::rows::CopyText;
@@ -114,7 +114,7 @@ fn read(data: Data) {
 
 /// Decodes each item when it is complete.
 struct Decode {
-    item: Option<Item>,
+    item: Option<StreamItem>,
     bytes: Vec<u8>,
 }
 
@@ -123,7 +123,7 @@ impl Sink for Decode {
         Answer::Take
     }
 
-    fn begin(&mut self, item: &Item) -> Answer {
+    fn begin(&mut self, item: &StreamItem) -> Answer {
         self.item = Some(item.clone());
         self.bytes.clear();
         Answer::Take

@@ -9,7 +9,7 @@ use std::path::Path;
 const CHANGES: usize = 1000;
 
 /// The largest seed to mutate, in bytes: larger ones only take longer.
-const LONGEST: usize = 16 << 10;
+const MAX_SEED: usize = 16 << 10;
 
 fn replay(target: &str, run: fn(&[u8])) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target);
@@ -26,7 +26,7 @@ fn replay(target: &str, run: fn(&[u8])) {
         assert!(ended.is_ok(), "{}", path.display());
     }
     let small: Vec<&Vec<u8>> =
-        seeds.iter().map(|(_, seed)| seed).filter(|seed| seed.len() <= LONGEST).collect();
+        seeds.iter().map(|(_, seed)| seed).filter(|seed| seed.len() <= MAX_SEED).collect();
     assert!(!small.is_empty(), "{target}: no small seed");
     let mut random = Random(0x6e6f_6374_7572_6e65);
     let changes = std::env::var("NOCTURNE_CHANGES").ok().and_then(|text| text.parse().ok());

@@ -3,8 +3,8 @@
 use chrono::{TimeZone, Utc};
 
 use crate::archive::{Desc, DumpId, Entry, Section};
-use crate::replicate::config::{Command, Config, table};
-use crate::replicate::schedule::{self, Schedule};
+use crate::replicate::config::{Config, NightCommand, table};
+use crate::replicate::schedule::{self, CronSchedule};
 use crate::report::logs;
 use crate::report::nights::{self, Lang};
 use crate::select::{FilterFile, ListFile};
@@ -33,7 +33,8 @@ pub fn cron(bytes: &[u8]) {
     let Some((zone, text)) = bytes.split_first() else { return };
     let zones = ["UTC", "Europe/Paris", "America/St_Johns", "Australia/Lord_Howe", "Pacific/Apia"];
     let zone = zones.get(usize::from(*zone) % zones.len()).and_then(|name| schedule::zone(name));
-    let Ok(schedule) = Schedule::parse(&String::from_utf8_lossy(text), zone.unwrap_or_default())
+    let Ok(schedule) =
+        CronSchedule::parse(&String::from_utf8_lossy(text), zone.unwrap_or_default())
     else {
         return;
     };
@@ -41,7 +42,8 @@ pub fn cron(bytes: &[u8]) {
     let times: Vec<_> = schedule.upcoming(start).take(5).collect();
     assert!(times.first().is_none_or(|first| *first > start), "{schedule} {times:?}");
     assert!(times.is_sorted_by(|one, next| one < next), "{schedule} {times:?}");
-    let again = Schedule::parse(&schedule.to_string(), schedule.zone()).expect("it was read once");
+    let again =
+        CronSchedule::parse(&schedule.to_string(), schedule.zone()).expect("it was read once");
     assert!(again.upcoming(start).take(5).eq(times), "{schedule}");
 }
 
@@ -86,13 +88,13 @@ pub fn variables(bytes: &[u8]) {
         .filter(|secret| lines.iter().filter(|(_, value)| value.contains(secret)).count() == 1)
         .collect();
     for command in [
-        Command::Run,
-        Command::Worker,
-        Command::Web,
-        Command::Incremental,
-        Command::DropObjects,
-        Command::FetchBackup,
-        Command::Enrich,
+        NightCommand::Run,
+        NightCommand::Worker,
+        NightCommand::Web,
+        NightCommand::Incremental,
+        NightCommand::DropObjects,
+        NightCommand::FetchBackup,
+        NightCommand::Enrich,
     ] {
         let shown = match Config::for_command(command, variable) {
             Ok(config) => format!("{config:?}"),

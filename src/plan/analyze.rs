@@ -128,7 +128,7 @@ impl Tree {
 #[cfg(test)]
 mod tests {
     use super::super::testing::entry;
-    use super::super::{Options, Schedule};
+    use super::super::{PlanBuildOptions, Schedule};
     use super::*;
     use crate::archive::Section;
 
@@ -161,7 +161,11 @@ mod tests {
         let mut order: Vec<usize> = (0..entries.len()).collect();
         let sections = [Section::PreData, Section::Data, Section::PostData];
         order.sort_by_key(|place| sections.iter().position(|s| *s == entries[*place].section));
-        let options = Options { strictly_in_order: in_order, analyze: true, ..Options::default() };
+        let options = PlanBuildOptions {
+            strictly_in_order: in_order,
+            analyze: true,
+            ..PlanBuildOptions::default()
+        };
         let wanted = |place: usize| wanted(&entries[place]);
         Plan::new(entries, &order, wanted, |_| Pass::Main, |_| None, options)
     }

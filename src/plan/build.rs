@@ -22,7 +22,7 @@ pub struct Plan {
 
 /// How to plan.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Options {
+pub struct PlanBuildOptions {
     /// Do everything sequentially in the given order, whatever the dependencies. That is what
     /// pg_restore does with one session, and what a list file that reorders entries asks for.
     pub strictly_in_order: bool,
@@ -47,7 +47,7 @@ impl Plan {
         wanted: impl Fn(usize) -> bool,
         pass: impl Fn(usize) -> Pass,
         size: impl Fn(usize) -> Option<u64>,
-        options: Options,
+        options: PlanBuildOptions,
     ) -> Self {
         let mut plan = Self::default();
         let mut deferred = false;
@@ -352,7 +352,7 @@ mod tests {
         for (strictly_in_order, prelude, rest) in
             [(true, &[0][..], &[2, 1][..]), (false, &[0, 1], &[2])]
         {
-            let options = Options { strictly_in_order, ..Options::default() };
+            let options = PlanBuildOptions { strictly_in_order, ..PlanBuildOptions::default() };
             let plan = Plan::new(&entries, &[0, 2, 1], |_| true, |_| Pass::Main, |_| None, options);
             assert_eq!(plan.prelude, prelude);
             assert_eq!(plan.jobs.iter().map(|job| job.entry).collect::<Vec<_>>(), rest);
@@ -372,7 +372,7 @@ mod tests {
             acl(4, "GRANT USAGE ON SCHEMA r TO b;\n"),
         ];
         let order = [0, 1, 2, 3];
-        let options = Options::default();
+        let options = PlanBuildOptions::default();
         let plan = Plan::new(&entries, &order, |_| true, |_| Pass::Acl, |_| None, options);
         let after: Vec<_> = plan.jobs.iter().map(|job| job.after.as_slice()).collect();
         assert_eq!(after, [&[][..], &[JobId(2), JobId(3)], &[], &[]]);
@@ -387,7 +387,8 @@ mod tests {
         odd.defn = key.defn.replace(";\n", " NOT VALID;\n");
         let entries = [entry(1, Desc::Table), key, odd];
         for steps_from in [None, Some(0)] {
-            let options = Options { not_valid: true, steps_from, ..Options::default() };
+            let options =
+                PlanBuildOptions { not_valid: true, steps_from, ..PlanBuildOptions::default() };
             let plan = Plan::new(&entries, &[0, 1, 2], |_| true, |_| Pass::Main, |_| None, options);
             let steps: Vec<Step> = plan.jobs.iter().map(|job| job.step).collect();
             assert_eq!(steps, [Step::AddNotValid, Step::Entire]);

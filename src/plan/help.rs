@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use super::cost::{Costs, Kind};
+use super::cost::{CostKind, Costs};
 use super::simulate::{Dispatcher, Simulation, run};
 use super::{JobId, Plan, Schedule};
 
@@ -12,10 +12,10 @@ use super::{JobId, Plan, Schedule};
 pub(crate) const WORTH: f64 = 0.75;
 
 /// Sessions that one reader of an archive can feed.
-pub(crate) const MOST: usize = 4;
+pub(crate) const MAX_SESSIONS_PER_TABLE: usize = 4;
 
 /// The work for each session from which another one joins.
-const LEAST: Duration = Duration::from_millis(300);
+const MIN_WORK_PER_SESSION: Duration = Duration::from_millis(300);
 
 /// The sessions that run a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,7 +42,7 @@ impl Workers {
 
     /// The sessions that can load one table together.
     fn for_a_table(self) -> usize {
-        self.together.min(MOST)
+        self.together.min(MAX_SESSIONS_PER_TABLE)
     }
 }
 
@@ -61,7 +61,7 @@ pub(super) fn speed(sessions: usize) -> f64 {
 #[must_use]
 pub fn at_least(costs: &Costs, id: JobId, workers: Workers) -> Duration {
     match costs.kind(id) {
-        Kind::Rows => costs.of(id).div_f64(speed(workers.for_a_table())),
+        CostKind::Rows => costs.of(id).div_f64(speed(workers.for_a_table())),
         _ => costs.of(id),
     }
 }
@@ -85,7 +85,8 @@ struct Helping<'a> {
 impl Dispatcher for Helping<'_> {
     fn take(&mut self) -> Option<JobId> {
         let id = self.schedule.take()?;
-        let large = self.costs.kind(id) == Kind::Rows && self.costs.of(id) > LEAST;
+        let large =
+            self.costs.kind(id) == CostKind::Rows && self.costs.of(id) > MIN_WORK_PER_SESSION;
         let together = self.workers.together;
         if large && together > 1 && self.schedule.gains_from_help(id, together) {
             self.shared.insert(id);
@@ -99,6 +100,8 @@ impl Dispatcher for Helping<'_> {
 
     fn wants_help(&self, id: JobId, left: Duration, workers: usize) -> bool {
         let each = left / u32::try_from(workers + 1).unwrap_or(u32::MAX);
-        workers < self.workers.for_a_table() && each >= LEAST && self.shared.contains(&id)
+        workers < self.workers.for_a_table()
+            && each >= MIN_WORK_PER_SESSION
+            && self.shared.contains(&id)
     }
 }

@@ -26,8 +26,8 @@ mod tree;
 mod waits;
 
 pub(crate) use build::builds_index;
-pub use build::{Options, Plan};
-pub(crate) use help::{MOST as MOST_FOR_A_TABLE, WORTH, at_once};
+pub use build::{Plan, PlanBuildOptions};
+pub(crate) use help::{MAX_SESSIONS_PER_TABLE as MOST_FOR_A_TABLE, WORTH, at_once};
 pub use help::{Workers, at_least, simulate_with_help};
 pub use lock::LockMode;
 pub use pg_restore::simulate_pg_restore;

@@ -24,7 +24,7 @@ use crate::select::Pass;
 
 /// An entry as pg_restore sees it.
 #[derive(Debug)]
-struct Item {
+struct SimulatedItem {
     wanted: bool,
     pass: Pass,
     size: u64,
@@ -41,7 +41,7 @@ struct Item {
 /// Dispatches entries as pg_restore does. Here, a [`JobId`] is an entry's place in this list.
 #[derive(Debug)]
 struct PgRestore {
-    items: Vec<Item>,
+    items: Vec<SimulatedItem>,
     ready: BTreeSet<(Reverse<u64>, DumpId, usize)>,
     running: Vec<usize>,
     pass: Pass,
@@ -74,7 +74,7 @@ impl PgRestore {
     fn new(plan: &Plan, entries: &[Entry], places: &[usize]) -> Self {
         let links = Links::new(entries);
         let own = plan.jobs.iter().map(|job| (job.entry, job)).collect::<HashMap<_, _>>();
-        let mut items: Vec<Item> = places
+        let mut items: Vec<SimulatedItem> = places
             .iter()
             .map(|place| {
                 let (entry, job) = (&entries[*place], own[place]);
@@ -84,7 +84,7 @@ impl PgRestore {
                     let desc = links.entry(**id, entries).map(|entry| &entry.desc);
                     matches!(desc, Some(Desc::Table | Desc::TableData))
                 };
-                Item {
+                SimulatedItem {
                     wanted: job.wanted,
                     pass: job.pass,
                     size: job.size,
@@ -150,7 +150,9 @@ impl PgRestore {
     }
 
     fn conflict(&self, one: usize, other: usize) -> bool {
-        let keeps_away = |a: &Item, b: &Item| a.locks.iter().any(|id| b.depends_on.contains(id));
+        let keeps_away = |a: &SimulatedItem, b: &SimulatedItem| {
+            a.locks.iter().any(|id| b.depends_on.contains(id))
+        };
         let (one, other) = (&self.items[one], &self.items[other]);
         keeps_away(one, other) || keeps_away(other, one)
     }
@@ -187,7 +189,7 @@ impl Dispatcher for PgRestore {
 mod tests {
     use super::*;
     use crate::plan::testing::entry;
-    use crate::plan::{Options, Plan};
+    use crate::plan::{Plan, PlanBuildOptions};
 
     fn named(id: i32, desc: Desc, tag: &str, dependencies: &[i32]) -> Entry {
         Entry {
@@ -219,7 +221,14 @@ mod tests {
         let entries = archive(more);
         let order: Vec<usize> = (0..entries.len()).collect();
         let size = |place: usize| [0, 0, 100, 1].get(place).copied();
-        let plan = Plan::new(&entries, &order, |_| true, |_| Pass::Main, size, Options::default());
+        let plan = Plan::new(
+            &entries,
+            &order,
+            |_| true,
+            |_| Pass::Main,
+            size,
+            PlanBuildOptions::default(),
+        );
         let cost = |id: JobId| match entries[plan.jobs[id.0].entry].desc {
             Desc::TableData => Duration::ZERO,
             _ => Duration::from_secs(1),

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use crate::server::{
     self, CancelHandle, Notices, Session, SessionSettings, Target, TransactionStatus,
 };
-use crate::sql::split::script::{self, ScriptError, Statement};
+use crate::sql::split::script::{self, SplitError, Statement};
 
 /// Attempts of a statement that the server cancels in favour of another session.
 const TRIES: u32 = 6;
@@ -42,7 +42,7 @@ pub enum FileError {
         file: String,
         /// Why, with the line.
         #[source]
-        source: ScriptError,
+        source: SplitError,
     },
     /// The server rejected a statement. The statements before it have been run.
     #[error("{file}, line {line}: statement failed{}", State(.source))]
@@ -53,7 +53,7 @@ pub enum FileError {
         line: u32,
         /// The server's error.
         #[source]
-        source: server::Error,
+        source: server::SessionError,
     },
     /// It started a transaction and did not end it; its changes are rolled back.
     #[error("{file} ends inside a transaction, which is rolled back")]
@@ -68,7 +68,7 @@ pub enum FileError {
         file: String,
         /// Why.
         #[source]
-        source: server::Error,
+        source: server::SessionError,
     },
     /// The run was asked to stop; the running statement is cancelled.
     #[error("stopped in {file}")]
@@ -78,7 +78,7 @@ pub enum FileError {
     },
 }
 
-struct State<'a>(&'a server::Error);
+struct State<'a>(&'a server::SessionError);
 
 impl std::fmt::Display for State<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -34,7 +34,7 @@ pub(super) struct Board {
     failed: u64,
     /// Totals of the finished entries.
     ended: Amounts,
-    lanes: BTreeMap<usize, Lane>,
+    lanes: BTreeMap<usize, BoardRow>,
     /// One more than the highest lane used so far.
     width: usize,
     step: Option<String>,
@@ -54,7 +54,7 @@ pub(super) struct Board {
 
 /// An entry in progress.
 #[derive(Debug)]
-struct Lane {
+struct BoardRow {
     entry: EntryRef,
     since: Duration,
     amounts: Amounts,
@@ -135,11 +135,13 @@ impl Board {
             }
             Event::Started { entry, lane, data_bytes, .. } => {
                 self.step = None;
-                self.works(*lane, Lane::new(entry, now, *data_bytes, false));
+                self.works(*lane, BoardRow::new(entry, now, *data_bytes, false));
             }
-            Event::Joined { entry, lane } => self.works(*lane, Lane::new(entry, now, None, true)),
+            Event::Joined { entry, lane } => {
+                self.works(*lane, BoardRow::new(entry, now, None, true));
+            }
             Event::Progress { dump_id, rows, bytes, read } => {
-                let leads = |lane: &&mut Lane| lane.entry.dump_id == *dump_id && !lane.helps;
+                let leads = |lane: &&mut BoardRow| lane.entry.dump_id == *dump_id && !lane.helps;
                 if let Some(lane) = self.lanes.values_mut().find(leads) {
                     lane.amounts = Amounts { rows: *rows, bytes: *bytes, read: *read };
                 }
@@ -179,7 +181,7 @@ impl Board {
         }
     }
 
-    fn works(&mut self, number: usize, lane: Lane) {
+    fn works(&mut self, number: usize, lane: BoardRow) {
         self.width = self.width.max(number.saturating_add(1));
         self.lanes.insert(number, lane);
     }
@@ -320,7 +322,7 @@ impl Board {
     }
 }
 
-impl Lane {
+impl BoardRow {
     fn new(entry: &EntryRef, since: Duration, data_bytes: Option<u64>, helps: bool) -> Self {
         Self { entry: entry.clone(), since, amounts: Amounts::default(), data_bytes, helps }
     }

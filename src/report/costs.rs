@@ -1,7 +1,7 @@
 //! The file of job timings from earlier runs (`--cost-history`).
 //!
-//! [`load`] reads it before a restore. [`Recorder`] listens to the restore and records its jobs'
-//! timings; [`Recorder::save`] rewrites the file at the end. The file is optional: problems with it
+//! [`load`] reads it before a restore. [`TimingsReader`] listens to the restore and records its jobs'
+//! timings; [`TimingsReader::save`] rewrites the file at the end. The file is optional: problems with it
 //! are warnings. A file that is not a history of this version is never changed.
 
 use std::collections::HashMap;
@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::plan::history::{CostHistory, HistoryError, Measured, Night, Run};
+use crate::plan::history::{CostHistory, CostHistoryError, Measured, MeasuredJobs, PastRun};
 use crate::restore::event::{Event, Outcome, Reader};
 use crate::restore::journal::DONE_BEFORE;
 
@@ -35,7 +35,7 @@ pub enum CostsError {
         /// The file.
         path: PathBuf,
         /// Why it is not a history.
-        source: HistoryError,
+        source: CostHistoryError,
     },
     /// The file cannot be written.
     #[error("cannot write the cost history {}", path.display())]
@@ -89,10 +89,10 @@ fn store(path: &Path, history: &CostHistory) -> io::Result<()> {
 
 /// Records the timings of one run's jobs.
 #[derive(Clone, Debug, Default)]
-pub struct Recorder(Arc<Mutex<Heard>>);
+pub struct TimingsReader(Arc<Mutex<MeasuredRun>>);
 
 #[derive(Debug, Default)]
-struct Heard {
+struct MeasuredRun {
     started: Option<Instant>,
     jobs: usize,
     predicted: Option<Duration>,
@@ -104,7 +104,7 @@ struct Heard {
     went_on: bool,
 }
 
-impl Recorder {
+impl TimingsReader {
     /// Records the events that it reads.
     #[must_use]
     pub fn reader(&self) -> Reader {
@@ -139,7 +139,7 @@ impl Recorder {
     }
 }
 
-impl Heard {
+impl MeasuredRun {
     fn observe(&mut self, event: &Event) {
         match event {
             Event::Planned { jobs, .. } => {
@@ -176,12 +176,12 @@ impl Heard {
         }
     }
 
-    fn run(&mut self, complete: bool, now: u64) -> Option<Run> {
+    fn run(&mut self, complete: bool, now: u64) -> Option<MeasuredJobs> {
         if self.measured.is_empty() || self.rolled_back {
             return None;
         }
         let whole = complete && !self.went_on;
-        let night = whole.then_some(self.started).flatten().map(|started| Night {
+        let night = whole.then_some(self.started).flatten().map(|started| PastRun {
             at: now,
             jobs: self.jobs,
             predicted: self.predicted.map(|time| time.as_secs_f64()),
@@ -189,7 +189,7 @@ impl Heard {
         });
         let prelude: f64 = self.others.values().map(Duration::as_secs_f64).sum();
         let statement = (!self.others.is_empty()).then(|| prelude / self.others.len() as f64);
-        Some(Run { at: now, night, statement, jobs: std::mem::take(&mut self.measured) })
+        Some(MeasuredJobs { at: now, night, statement, jobs: std::mem::take(&mut self.measured) })
     }
 }
 
@@ -235,7 +235,7 @@ mod tests {
     }
 
     fn save(path: &Path, seconds: u64, complete: bool) -> Result<(), CostsError> {
-        let recorder = Recorder::default();
+        let recorder = TimingsReader::default();
         let events = Events::discard().read_by([recorder.reader()]);
         events.send(planned());
         index(seconds).into_iter().for_each(|event| events.send(event));
@@ -284,7 +284,7 @@ mod tests {
     fn resumed_run_is_not_saved_as_a_whole() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("costs.json");
-        let recorder = Recorder::default();
+        let recorder = TimingsReader::default();
         let events = Events::discard().read_by([recorder.reader()]);
         let [mut before, job, measured] = index(4);
         if let Event::Finished { outcome, .. } = &mut before {

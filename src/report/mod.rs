@@ -26,7 +26,7 @@ pub mod timeline;
 pub mod units;
 mod wording;
 
-pub use reporter::{Options, Reporter};
+pub use reporter::{ReportOptions, Reporter};
 pub use screen::Screen;
 pub use summary::Summary;
 

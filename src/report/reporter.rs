@@ -13,7 +13,7 @@ use super::{LogFormat, ProgressMode, Screen, Summary, Verbosity, log};
 
 /// How a run is reported.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Options {
+pub struct ReportOptions {
     /// How progress is shown.
     pub progress: ProgressMode,
     /// How log lines and the summary are written.
@@ -28,7 +28,7 @@ pub struct Options {
 /// reporter. Dropping the reporter instead of finishing it removes the bars and reports nothing.
 #[derive(Debug)]
 pub struct Reporter {
-    options: Options,
+    options: ReportOptions,
     screen: Screen,
     start: Instant,
     tally: Arc<Mutex<Tally>>,
@@ -38,7 +38,7 @@ pub struct Reporter {
 impl Reporter {
     /// Starts the clock and, if the screen shows any, the bars.
     #[must_use]
-    pub fn new(options: Options, screen: &Screen) -> Self {
+    pub fn new(options: ReportOptions, screen: &Screen) -> Self {
         let start = Instant::now();
         // Without a drawing thread, log lines report the same.
         let bars = Bars::start(screen, start).unwrap_or_else(|error| {
@@ -107,7 +107,7 @@ mod tests {
     #[test]
     fn events_from_many_threads_are_all_counted() {
         let reporter = Reporter::new(
-            Options { verbosity: Verbosity::Quiet, ..Options::default() },
+            ReportOptions { verbosity: Verbosity::Quiet, ..ReportOptions::default() },
             &Screen::plain(),
         );
         let events = reporter.events();

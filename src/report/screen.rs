@@ -8,7 +8,7 @@ use std::io::{self, IsTerminal, Write};
 use indicatif::{MultiProgress, ProgressDrawTarget};
 use tracing_subscriber::fmt::MakeWriter;
 
-use super::{LogFormat, Options, ProgressMode, Verbosity};
+use super::{LogFormat, ProgressMode, ReportOptions, Verbosity};
 use crate::shown;
 
 /// Standard error, with or without bars on it. Clones share it.
@@ -22,7 +22,7 @@ pub struct Screen {
 impl Screen {
     /// Checks standard error and decides whether these options allow bars.
     #[must_use]
-    pub fn new(options: &Options) -> Self {
+    pub fn new(options: &ReportOptions) -> Self {
         let terminal = io::stderr().is_terminal();
         let bars = wants_bars(options).then(|| {
             MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(FRAMES_PER_SECOND))
@@ -85,7 +85,7 @@ impl Screen {
 /// How often bars are drawn.
 pub(super) const FRAMES_PER_SECOND: u8 = 5;
 
-fn wants_bars(options: &Options) -> bool {
+fn wants_bars(options: &ReportOptions) -> bool {
     match options.progress {
         ProgressMode::Bars => true,
         ProgressMode::Auto => {
@@ -96,12 +96,12 @@ fn wants_bars(options: &Options) -> bool {
 }
 
 /// Collects one log line, and writes it when dropped.
-pub struct Line {
+pub struct ScreenLine {
     screen: Screen,
     text: Vec<u8>,
 }
 
-impl Write for Line {
+impl Write for ScreenLine {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.text.extend_from_slice(bytes);
         Ok(bytes.len())
@@ -112,7 +112,7 @@ impl Write for Line {
     }
 }
 
-impl Drop for Line {
+impl Drop for ScreenLine {
     fn drop(&mut self) {
         if self.text.is_empty() {
             return;
@@ -126,10 +126,10 @@ impl Drop for Line {
 }
 
 impl<'a> MakeWriter<'a> for Screen {
-    type Writer = Line;
+    type Writer = ScreenLine;
 
-    fn make_writer(&'a self) -> Line {
-        Line { screen: self.clone(), text: Vec::new() }
+    fn make_writer(&'a self) -> ScreenLine {
+        ScreenLine { screen: self.clone(), text: Vec::new() }
     }
 }
 
@@ -137,8 +137,8 @@ impl<'a> MakeWriter<'a> for Screen {
 mod tests {
     use super::*;
 
-    fn options(progress: ProgressMode, format: LogFormat, verbosity: Verbosity) -> Options {
-        Options { progress, format, verbosity }
+    fn options(progress: ProgressMode, format: LogFormat, verbosity: Verbosity) -> ReportOptions {
+        ReportOptions { progress, format, verbosity }
     }
 
     #[test]

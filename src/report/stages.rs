@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use super::timeline::Kind;
+use super::timeline::WorkKind;
 
 /// The message of the line that starts a run.
 pub const RUN_STARTED: &str = "run started";
@@ -87,14 +87,14 @@ impl Stage {
 
     /// The colour of its bar.
     #[must_use]
-    pub fn kind(self) -> Kind {
+    pub fn kind(self) -> WorkKind {
         match self {
-            Self::FindBackup | Self::Download => Kind::Intake,
-            Self::Drop | Self::Swap => Kind::Clean,
-            Self::Restore => Kind::Data,
-            Self::Enrich => Kind::Enrichment,
-            Self::Incremental => Kind::Increment,
-            Self::Hooks | Self::Notify => Kind::Step,
+            Self::FindBackup | Self::Download => WorkKind::Intake,
+            Self::Drop | Self::Swap => WorkKind::Clean,
+            Self::Restore => WorkKind::Data,
+            Self::Enrich => WorkKind::Enrichment,
+            Self::Incremental => WorkKind::Increment,
+            Self::Hooks | Self::Notify => WorkKind::Step,
         }
     }
 

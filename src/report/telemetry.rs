@@ -3,11 +3,11 @@
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::ParseError;
 
-use super::{LogFormat, Options, Screen, Verbosity};
+use super::{LogFormat, ReportOptions, Screen, Verbosity};
 
 /// Why tracing could not be set up.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub enum TelemetryError {
     /// An environment variable contains an invalid filter.
     #[error("environment variable {variable}: invalid log filter")]
     Filter {
@@ -30,7 +30,7 @@ pub enum Error {
 /// # Errors
 ///
 /// If the filter is invalid, or the process already has a subscriber.
-pub fn init(options: &Options, screen: &Screen) -> Result<(), Error> {
+pub fn init(options: &ReportOptions, screen: &Screen) -> Result<(), TelemetryError> {
     let filter = filter(options.verbosity, environment)?;
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
@@ -40,7 +40,7 @@ pub fn init(options: &Options, screen: &Screen) -> Result<(), Error> {
         LogFormat::Text => builder.with_target(options.verbosity >= Verbosity::Debug).try_init(),
         LogFormat::Json => builder.json().try_init(),
     }
-    .map_err(Error::Occupied)
+    .map_err(TelemetryError::Occupied)
 }
 
 /// Whether the environment sets a log filter.
@@ -65,10 +65,10 @@ fn from_environment(
 fn filter(
     verbosity: Verbosity,
     variable: impl Fn(&'static str) -> Option<String>,
-) -> Result<EnvFilter, Error> {
+) -> Result<EnvFilter, TelemetryError> {
     if let Some((variable, text)) = from_environment(variable) {
         let parsed = EnvFilter::builder().parse(text);
-        return parsed.map_err(|source| Error::Filter { variable, source });
+        return parsed.map_err(|source| TelemetryError::Filter { variable, source });
     }
     Ok(EnvFilter::new(match verbosity {
         Verbosity::Quiet => "warn",

@@ -4,22 +4,22 @@ use crate::archive;
 use crate::error::chain;
 use crate::restore::event::{Cause, Failure};
 use crate::restore::points::StagePoint;
-use crate::server::{CONNECTION_FAILURE, Error as TargetError, ServerError};
+use crate::server::{CONNECTION_FAILURE, ServerError, SessionError as TargetError};
 
 /// Result of a restore.
-pub type Result<T, E = Error> = std::result::Result<T, E>;
+pub type Result<T, E = RestoreError> = std::result::Result<T, E>;
 
 /// Why a restore ended early. Errors of single entries are reported as events instead.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum Error {
+pub enum RestoreError {
     /// The archive is damaged or lacks something that is wanted.
     #[error(transparent)]
-    Archive(archive::Error),
+    Archive(archive::ArchiveError),
     /// The archive stream turned out to be damaged, or ended early. What arrived before is in the
     /// database.
     #[error(transparent)]
-    Stream(archive::Error),
+    Stream(archive::ArchiveError),
     /// The first session could not be opened.
     #[error("{0}")]
     Connect(#[source] TargetError),
@@ -112,7 +112,7 @@ pub enum JournalError {
     Format(String),
     /// The archive could not be read while comparing it with what was loaded.
     #[error(transparent)]
-    Archive(archive::Error),
+    Archive(archive::ArchiveError),
     /// The journal tables do not contain what they should.
     #[error("the journal in the target is damaged: {0}")]
     Damaged(String),
@@ -150,7 +150,7 @@ pub(crate) enum WorkError {
     },
     /// The archive.
     #[error(transparent)]
-    Archive(#[from] archive::Error),
+    Archive(#[from] archive::ArchiveError),
     /// Anything else, in words.
     #[error("{0}")]
     Other(String),

@@ -70,7 +70,11 @@ impl Facts {
     }
 
     /// Names the entry and the archive in an error about the entry's data.
-    pub(crate) fn in_entry(&self, error: archive::Error, entry: &Entry) -> archive::Error {
+    pub(crate) fn in_entry(
+        &self,
+        error: archive::ArchiveError,
+        entry: &Entry,
+    ) -> archive::ArchiveError {
         error.in_entry(entry).in_archive(&self.archive)
     }
 

@@ -42,7 +42,7 @@ use event::{Events, NOT_REACHED};
 pub use conduct::planning::{PlanOptions, Planned};
 pub(crate) use entry::foreign_keys::for_script;
 pub(crate) use entry::with_oids::warn as warn_with_oids;
-pub use error::{Ended, Error, Result};
+pub use error::{Ended, RestoreError, Result};
 pub use options::{CopyFormat, ForeignKeys, READ_AHEAD, RestoreOptions, SplitSize, Transactions};
 pub use points::{StagePoint, Stages};
 pub use server_setting::{ServerSetting, SettingError};
@@ -70,7 +70,7 @@ pub async fn restore(
     // Missing roles and extensions are known only after the first connection.
     let (result, _no_commits) = tokio::select! {
         result = Box::pin(run(ledger.clone(), planned, selection, target, stream)) => (result, None),
-        no_commits = interrupted(&ledger, shutdown) => (Err(Error::Interrupted), no_commits),
+        no_commits = interrupted(&ledger, shutdown) => (Err(RestoreError::Interrupted), no_commits),
     };
     if let Err(error) = &result {
         // No one waits for running statements any more.

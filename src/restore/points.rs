@@ -31,7 +31,7 @@ impl fmt::Display for StagePoint {
 }
 
 type AnyError = Box<dyn std::error::Error + Send + Sync>;
-type Work = Pin<Box<dyn Future<Output = Result<(), AnyError>> + Send>>;
+type PointWork = Pin<Box<dyn Future<Output = Result<(), AnyError>> + Send>>;
 
 /// The work done at these points. Nothing by default.
 ///
@@ -42,8 +42,8 @@ type Work = Pin<Box<dyn Future<Output = Result<(), AnyError>> + Send>>;
 /// work that was done without earlier errors; interrupted work starts from the beginning.
 #[derive(Clone, Default)]
 pub struct Stages {
-    after_pre_data: Option<Arc<dyn Fn() -> Work + Send + Sync>>,
-    after_data: Option<Arc<dyn Fn() -> Work + Send + Sync>>,
+    after_pre_data: Option<Arc<dyn Fn() -> PointWork + Send + Sync>>,
+    after_data: Option<Arc<dyn Fn() -> PointWork + Send + Sync>>,
 }
 
 impl Stages {
@@ -60,7 +60,7 @@ impl Stages {
     {
         let work = Arc::new(move || {
             let work = work();
-            Box::pin(async { work.await.map_err(Into::into) }) as Work
+            Box::pin(async { work.await.map_err(Into::into) }) as PointWork
         });
         match point {
             StagePoint::AfterPreData => self.after_pre_data = Some(work),
@@ -75,7 +75,7 @@ impl Stages {
         self.work(point).is_some()
     }
 
-    fn work(&self, point: StagePoint) -> Option<&Arc<dyn Fn() -> Work + Send + Sync>> {
+    fn work(&self, point: StagePoint) -> Option<&Arc<dyn Fn() -> PointWork + Send + Sync>> {
         match point {
             StagePoint::AfterPreData => self.after_pre_data.as_ref(),
             StagePoint::AfterData => self.after_data.as_ref(),

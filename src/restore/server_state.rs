@@ -8,7 +8,7 @@ use rayon::ThreadPool;
 use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::archive::{Desc, DumpId, Entry};
-use crate::restore::error::{Error, Result, WorkError};
+use crate::restore::error::{RestoreError, Result, WorkError};
 use crate::restore::facts::Facts;
 use crate::server::CancelHandle;
 use crate::server::life::ServerLife;
@@ -88,7 +88,7 @@ impl ServerState {
             .num_threads(self.sessions() * 2)
             .thread_name(|number| format!("decode-{number}"))
             .build()
-            .map_err(|error| Error::Internal(format!("cannot start threads: {error}")))?;
+            .map_err(|error| RestoreError::Internal(format!("cannot start threads: {error}")))?;
         let _ = self.pool.set(pool);
         Ok(())
     }

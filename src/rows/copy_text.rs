@@ -12,7 +12,7 @@ use std::io::{self, Read};
 use bytes::{Bytes, BytesMut};
 use memchr::memmem;
 
-use crate::archive::{Error, Result};
+use crate::archive::{ArchiveError, Result};
 
 /// Bytes of a piece. Messages of 256 KiB have the lowest client cost per byte.
 pub(super) const PIECE: usize = 256 * 1024;
@@ -71,7 +71,7 @@ impl<R: Read> CopyText<R> {
             return self.last_piece(at);
         }
         if !more {
-            return Err(Error::truncated("the rows end without their end marker (\\.)"));
+            return Err(ArchiveError::truncated("the rows end without their end marker (\\.)"));
         }
         // The marker is a whole line, so an unfinished row cannot be its start.
         let end = memchr::memrchr(b'\n', &self.buffer).map_or(self.buffer.len(), |at| at + 1);
@@ -97,7 +97,7 @@ impl<R: Read> CopyText<R> {
                 Ok(0) => break,
                 Ok(read) => filled += read,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(Error::from_io(error)),
+                Err(error) => return Err(ArchiveError::from_io(error)),
             }
         }
         self.buffer.truncate(filled);
@@ -110,18 +110,18 @@ impl<R: Read> CopyText<R> {
         let piece = self.buffer.split_to(at);
         loop {
             if !END.starts_with(&self.buffer) {
-                return Err(Error::malformed("data after the end marker (\\.) of the rows"));
+                return Err(ArchiveError::malformed("data after the end marker (\\.) of the rows"));
             }
             let mut byte = [0];
             match self.reader.read(&mut byte) {
                 Ok(0) => break,
                 Ok(_) => self.buffer.extend_from_slice(&byte),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(Error::from_io(error)),
+                Err(error) => return Err(ArchiveError::from_io(error)),
             }
         }
         if self.buffer != END {
-            return Err(Error::truncated("after the end marker (\\.) of the rows"));
+            return Err(ArchiveError::truncated("after the end marker (\\.) of the rows"));
         }
         Ok(self.give(piece))
     }
@@ -143,7 +143,9 @@ pub(crate) fn refuse_nul(piece: &[u8], before: u64) -> Result<()> {
     match memchr::memchr(0, piece) {
         Some(at) => {
             let at = before + at as u64;
-            Err(Error::malformed(format!("byte {at} of its data is NUL, which no server accepts")))
+            Err(ArchiveError::malformed(format!(
+                "byte {at} of its data is NUL, which no server accepts"
+            )))
         }
         None => Ok(()),
     }

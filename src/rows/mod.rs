@@ -3,7 +3,7 @@
 //! Pure: bytes in, bytes out. See "Text Format" and "Binary Format" in the documentation of COPY.
 //!
 //! A table's rows are read from the archive as pieces of text ([`CopyText`]), cut into chunks of
-//! whole rows ([`Chunks`]) and, if every column has a codec ([`ColumnType`]), converted to the
+//! whole rows ([`TextPieces`]) and, if every column has a codec ([`ColumnType`]), converted to the
 //! input of `COPY … FROM STDIN (FORMAT binary)` ([`Transcoder`]). A chunk with a row that has no
 //! exact binary form stays text. A [`RowSet`] shows whether two tables contain the same rows.
 //! Servers and sessions are handled elsewhere.
@@ -22,6 +22,6 @@ pub use columns::{COLUMNS_QUERY, CatalogType, ColumnType, TypeKind};
 pub use copy_text::CopyText;
 pub(crate) use copy_text::refuse_nul;
 pub use row_set::{RowHasher, RowSet, RowSetKey};
-pub use split::{Chunk, Chunks, Rows};
+pub use split::{Rows, TextPiece, TextPieces};
 pub use statement::{CopyStatement, insert_into, table_name};
 pub use transcode::{HEADER, Refusal, TRAILER, TranscodeError, Transcoder};

@@ -22,7 +22,7 @@ pub enum Rows {
 
 /// A part of a table's rows.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Chunk {
+pub struct TextPiece {
     /// The rows as COPY text.
     pub text: Bytes,
     /// Rows that end before this chunk.
@@ -35,7 +35,7 @@ pub struct Chunk {
     pub ends: bool,
 }
 
-impl Chunk {
+impl TextPiece {
     /// The rows in binary format if all have one, otherwise unchanged.
     #[must_use]
     pub fn transcode(self, transcoder: &mut Transcoder) -> Rows {
@@ -52,7 +52,7 @@ impl Chunk {
 /// Reads a COPY block chunk by chunk.
 ///
 /// A chunk has at most 256 KiB, unless it is a single longer row within the limit.
-pub struct Chunks<R> {
+pub struct TextPieces<R> {
     copy: CopyText<R>,
     /// The longest row that is kept in one chunk, in bytes.
     longest: usize,
@@ -64,7 +64,7 @@ pub struct Chunks<R> {
     given: u64,
 }
 
-impl<R: Read> Chunks<R> {
+impl<R: Read> TextPieces<R> {
     /// Reads from `reader`, the decompressed block. A row of more than `longest` bytes (and more
     /// than 256 KiB) is split into several chunks.
     pub fn new(reader: R, longest: usize) -> Self {
@@ -76,7 +76,7 @@ impl<R: Read> Chunks<R> {
     ///
     /// # Errors
     /// As [`CopyText::next_piece`].
-    pub fn next_chunk(&mut self) -> Result<Option<Chunk>> {
+    pub fn next_chunk(&mut self) -> Result<Option<TextPiece>> {
         while let Some(piece) = self.copy.next_piece()? {
             let ends = piece.ends_with(b"\n");
             // The continuation of a row that is too long is not collected again.
@@ -94,10 +94,10 @@ impl<R: Read> Chunks<R> {
         Ok(None)
     }
 
-    fn give(&mut self, text: Bytes, ends: bool) -> Chunk {
+    fn give(&mut self, text: Bytes, ends: bool) -> TextPiece {
         let before = std::mem::replace(&mut self.given, self.copy.rows());
         let begins = std::mem::replace(&mut self.begins, ends);
-        Chunk { text, before, rows: self.given - before, begins, ends }
+        TextPiece { text, before, rows: self.given - before, begins, ends }
     }
 }
 
@@ -109,13 +109,13 @@ mod tests {
     use crate::rows::ColumnType;
     use crate::rows::copy_text::PIECE;
 
-    fn split(text: &str, longest: usize) -> Vec<Chunk> {
+    fn split(text: &str, longest: usize) -> Vec<TextPiece> {
         let block = format!("{text}\\.\n\n\n");
-        let mut chunks = Chunks::new(block.as_bytes(), longest);
+        let mut chunks = TextPieces::new(block.as_bytes(), longest);
         std::iter::from_fn(|| chunks.next_chunk().unwrap()).collect()
     }
 
-    fn rejoined(chunks: &[Chunk]) -> Vec<u8> {
+    fn rejoined(chunks: &[TextPiece]) -> Vec<u8> {
         chunks.iter().flat_map(|chunk| chunk.text.to_vec()).collect()
     }
 

@@ -12,7 +12,7 @@ pub enum ScriptError {
     Output(#[source] std::io::Error),
     /// The archive is damaged or cannot be read.
     #[error(transparent)]
-    Archive(#[from] archive::Error),
+    Archive(#[from] archive::ArchiveError),
     /// An entry cannot become SQL.
     #[error("cannot write {label} as SQL")]
     Statement {

@@ -56,7 +56,7 @@ pub struct ScriptOptions<'a> {
     /// server.
     pub for_server_major: Option<u32>,
     /// Facts from the archive's header.
-    pub header: Header,
+    pub header: ScriptHeader,
     /// The archive's encoding, in which the script is written.
     pub encoding: Encoding,
 }
@@ -75,7 +75,7 @@ pub enum Clean {
 
 /// Facts from the archive's header.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Header {
+pub struct ScriptHeader {
     /// Version of the dumped server, as recorded in the archive.
     pub server_version: Option<String>,
     /// Version of pg_dump, as recorded in the archive.
@@ -96,7 +96,7 @@ pub struct Verbose<'a> {
 
 /// The table of contents and what is wanted of it.
 #[derive(Clone, Copy)]
-pub struct Selection<'a> {
+pub struct ScriptSelection<'a> {
     /// All entries of the archive.
     pub entries: &'a [Entry],
     /// Indexes into `entries`, in the order of the restore.
@@ -105,7 +105,7 @@ pub struct Selection<'a> {
     pub wants: &'a [Want],
 }
 
-impl<'a> Selection<'a> {
+impl<'a> ScriptSelection<'a> {
     /// The wanted entries in order.
     fn wanted(self) -> impl DoubleEndedIterator<Item = (&'a Entry, Want)> {
         self.order.iter().filter_map(move |&index| {
@@ -128,7 +128,7 @@ pub type OpenData<'a> = dyn FnMut(&Entry) -> archive::Result<Data> + 'a;
 /// When the output fails, the archive is damaged, or an entry cannot become SQL.
 pub fn write_script(
     out: &mut dyn Write,
-    selection: Selection<'_>,
+    selection: ScriptSelection<'_>,
     options: &ScriptOptions<'_>,
     events: &Events,
     open: &mut OpenData<'_>,
@@ -155,7 +155,7 @@ pub fn write_script(
 /// A script being written.
 struct Script<'a, 'o> {
     out: Output<'o>,
-    selection: Selection<'a>,
+    selection: ScriptSelection<'a>,
     options: &'a ScriptOptions<'a>,
     events: &'a Events,
     open: &'a mut OpenData<'o>,

@@ -49,7 +49,7 @@ pub(super) fn read(data: &mut impl Read, buffer: &mut [u8]) -> archive::Result<u
     loop {
         match data.read(buffer) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            other => return other.map_err(archive::Error::from_io),
+            other => return other.map_err(archive::ArchiveError::from_io),
         }
     }
 }

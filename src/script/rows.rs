@@ -5,7 +5,7 @@
 
 use std::io::{self, Read};
 
-use crate::archive::{Desc, Entry, Error};
+use crate::archive::{ArchiveError, Desc, Entry};
 use crate::rows::{CopyStatement, CopyText, refuse_nul};
 use crate::sql::split::{Batches, Ends};
 
@@ -56,8 +56,8 @@ impl Script<'_, '_> {
         let mut before = 0;
         for batch in batches.by_ref() {
             let batch = batch.map_err(|error| match error.kind() {
-                io::ErrorKind::InvalidData => Error::malformed(error.to_string()),
-                _ => Error::from_io(error),
+                io::ErrorKind::InvalidData => ArchiveError::malformed(error.to_string()),
+                _ => ArchiveError::from_io(error),
             })?;
             refuse_nul(batch.sql(), before)?;
             before += batch.sql().len() as u64;

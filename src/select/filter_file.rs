@@ -8,7 +8,7 @@ use std::fmt;
 
 use super::filter_pattern;
 use super::options::SelectOptions;
-use super::text::{Lines, is_space, trim_start};
+use super::text::{TextLines, is_space, trim_start};
 
 /// A filter file that was read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -102,26 +102,26 @@ const KINDS: [&str; 11] = [
 ];
 
 impl FilterTarget {
-    fn of(command: Command, kind: &str) -> Option<Self> {
+    fn of(command: FilterCommand, kind: &str) -> Option<Self> {
         match (command, kind) {
-            (Command::Include, "function") => Some(Self::Function),
-            (Command::Include, "index") => Some(Self::Index),
-            (Command::Include, "schema") => Some(Self::Schema),
-            (Command::Include, "table") => Some(Self::Table),
-            (Command::Include, "trigger") => Some(Self::Trigger),
-            (Command::Exclude, "schema") => Some(Self::ExcludeSchema),
+            (FilterCommand::Include, "function") => Some(Self::Function),
+            (FilterCommand::Include, "index") => Some(Self::Index),
+            (FilterCommand::Include, "schema") => Some(Self::Schema),
+            (FilterCommand::Include, "table") => Some(Self::Table),
+            (FilterCommand::Include, "trigger") => Some(Self::Trigger),
+            (FilterCommand::Exclude, "schema") => Some(Self::ExcludeSchema),
             _ => None,
         }
     }
 }
 
 #[derive(Clone, Copy)]
-enum Command {
+enum FilterCommand {
     Include,
     Exclude,
 }
 
-impl fmt::Display for Command {
+impl fmt::Display for FilterCommand {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Include => "include",
@@ -138,7 +138,7 @@ impl FilterFile {
     /// one with an empty name, which matches nothing; here it is an error.)
     pub fn parse(text: &[u8]) -> Result<Self, FilterError> {
         let mut file = Self::default();
-        let mut lines = Lines::new(text);
+        let mut lines = TextLines::new(text);
         while let Some(line) = lines.next() {
             let number = lines.number();
             let line = trim_start(line);
@@ -181,13 +181,13 @@ impl FilterFile {
 
 fn read_item<'a>(
     line: &'a [u8],
-    lines: &mut Lines<'a>,
+    lines: &mut TextLines<'a>,
 ) -> Result<(FilterTarget, String), FilterErrorKind> {
     let (word, rest) = split_word(line);
     let command = if word.eq_ignore_ascii_case(b"include") {
-        Command::Include
+        FilterCommand::Include
     } else if word.eq_ignore_ascii_case(b"exclude") {
-        Command::Exclude
+        FilterCommand::Exclude
     } else {
         return Err(FilterErrorKind::UnknownCommand(lossy(word)));
     };

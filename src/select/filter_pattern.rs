@@ -4,7 +4,7 @@
 //! may run over several lines. After `read_pattern` and `read_quoted_string` in
 //! `src/bin/pg_dump/filter.c`.
 
-use super::text::{Lines, is_space};
+use super::text::{TextLines, is_space};
 
 /// A quoted part that does not end.
 #[derive(Debug)]
@@ -13,7 +13,7 @@ pub(super) struct Unterminated;
 /// A position in a line, which can move to the next line.
 struct Cursor<'a, 'l> {
     line: &'a [u8],
-    lines: &'l mut Lines<'a>,
+    lines: &'l mut TextLines<'a>,
 }
 
 impl Cursor<'_, '_> {
@@ -37,7 +37,7 @@ impl Cursor<'_, '_> {
 
 /// Reads the name at the start of `line`, which `lines` returned last. Quotes stay part of the
 /// name. An empty result means that there is none.
-pub(super) fn read<'a>(line: &'a [u8], lines: &mut Lines<'a>) -> Result<Vec<u8>, Unterminated> {
+pub(super) fn read<'a>(line: &'a [u8], lines: &mut TextLines<'a>) -> Result<Vec<u8>, Unterminated> {
     let mut cursor = Cursor { line, lines };
     let mut pattern = Vec::new();
     let mut space_allowed = false;

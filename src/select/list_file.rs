@@ -7,7 +7,7 @@
 use std::collections::HashSet;
 use std::fmt;
 
-use super::text::{Lines, is_space, trim_start};
+use super::text::{TextLines, is_space, trim_start};
 use crate::archive::{DumpId, Entry};
 
 /// A list file that was read.
@@ -84,7 +84,7 @@ impl ListFile {
         let mut list = Self::default();
         let mut json = None;
 
-        let mut lines = Lines::new(text);
+        let mut lines = TextLines::new(text);
         while let Some(line) = lines.next() {
             let line = &line[..memchr::memchr(b';', line).unwrap_or(line.len())];
             if line.iter().copied().all(is_space) {

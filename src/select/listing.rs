@@ -18,9 +18,9 @@ use crate::archive::{DataLocation, Entry, Section};
 /// Line breaks in names become spaces; `-` means no schema (`PrintTOCSummary` in
 /// `pg_backup_archiver.c`, `sanitize_line` in `dumputils.c`).
 #[derive(Clone, Copy, Debug)]
-pub struct Line<'a>(pub &'a Entry);
+pub struct ListingLine<'a>(pub &'a Entry);
 
-impl fmt::Display for Line<'_> {
+impl fmt::Display for ListingLine<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let entry = self.0;
         write!(f, "{}; {} {} ", entry.dump_id, entry.table_oid, entry.oid)?;
@@ -69,7 +69,7 @@ impl fmt::Display for Listing<'_> {
         for &index in &self.selection.order {
             let Some(entry) = self.entries.get(index) else { continue };
             if self.verbose || self.selection.want(index).any() {
-                writeln!(f, "{}", Line(entry))?;
+                writeln!(f, "{}", ListingLine(entry))?;
             }
             if self.verbose && !entry.dependencies.is_empty() {
                 writeln!(f, "{}", DependsOn(entry))?;

@@ -18,7 +18,7 @@ fn line_matches_pg_restore() {
         // pg_restore would let such a kind break the line.
         (entry(1, "A\nB", "v"), "1; 1259 16385 A B public v alice"),
     ] {
-        assert_eq!(Line(&entry.build()).to_string(), expected);
+        assert_eq!(ListingLine(&entry.build()).to_string(), expected);
     }
 }
 
@@ -114,7 +114,7 @@ proptest! {
         chosen.truncate(1 + seed as usize % 9);
         let ids: Vec<DumpId> = chosen.iter().map(|index| entries[*index].dump_id).collect();
         let text: String =
-            chosen.iter().map(|index| format!("{}\n", Line(&entries[*index]))).collect();
+            chosen.iter().map(|index| format!("{}\n", ListingLine(&entries[*index]))).collect();
 
         let list = ListFile::parse(text.as_bytes(), &entries).unwrap();
         prop_assert_eq!(list.ids(), &ids[..]);

@@ -17,12 +17,12 @@ pub(super) fn trim_start(text: &[u8]) -> &[u8] {
 }
 
 /// The lines of a text, each with its line end.
-pub(super) struct Lines<'a> {
+pub(super) struct TextLines<'a> {
     rest: &'a [u8],
     number: usize,
 }
 
-impl<'a> Lines<'a> {
+impl<'a> TextLines<'a> {
     pub(super) fn new(text: &'a [u8]) -> Self {
         Self { rest: without_bom(text), number: 0 }
     }
@@ -33,7 +33,7 @@ impl<'a> Lines<'a> {
     }
 }
 
-impl<'a> Iterator for Lines<'a> {
+impl<'a> Iterator for TextLines<'a> {
     type Item = &'a [u8];
 
     fn next(&mut self) -> Option<&'a [u8]> {
@@ -54,7 +54,7 @@ mod tests {
 
     #[test]
     fn lines_keep_their_ends_and_count_from_one() {
-        let mut lines = Lines::new(b"\xef\xbb\xbfa\r\n\nb");
+        let mut lines = TextLines::new(b"\xef\xbb\xbfa\r\n\nb");
         let mut seen = Vec::new();
         while let Some(line) = lines.next() {
             seen.push((lines.number(), line));

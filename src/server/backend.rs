@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::error::{Error, Result};
+use super::error::{Result, SessionError};
 use super::session::Session;
 use crate::sql::ident::literal;
 
@@ -24,7 +24,7 @@ impl Backend {
                      pg_catalog.pg_stat_get_activity(pg_catalog.pg_backend_pid())";
         let rows = match session.query_text(query).await {
             // Servers before 9.2 have different columns.
-            Err(error @ Error::Server(_)) if !error.is_connection_lost() => return Ok(None),
+            Err(error @ SessionError::Server(_)) if !error.is_connection_lost() => return Ok(None),
             rows => rows?,
         };
         let of_row = |row: Vec<Option<String>>| {

@@ -1,6 +1,6 @@
 //! nocturne's own objects in a target: a schema for its records, and a family of advisory locks.
 
-use super::{Error, Result, Session};
+use super::{Result, Session, SessionError};
 use crate::sql::ident::literal;
 
 /// The schema of nocturne's records.
@@ -18,7 +18,7 @@ const UNIQUE_VIOLATION: &str = "23505";
 /// Whether the schema exists.
 ///
 /// # Errors
-/// [`Error::NotOurs`] if another role owns it or something in it; otherwise if the query fails.
+/// [`SessionError::NotOurs`] if another role owns it or something in it; otherwise if the query fails.
 pub async fn has_bookkeeping(session: &Session) -> Result<bool> {
     refuse_others(session).await?;
     let sql = format!("SELECT pg_catalog.to_regnamespace('{BOOKKEEPING}') IS NOT NULL");
@@ -28,7 +28,7 @@ pub async fn has_bookkeeping(session: &Session) -> Result<bool> {
 /// Whether the schema has this table. Must be checked before anything reads or writes the table.
 ///
 /// # Errors
-/// [`Error::NotOurs`] if another role owns the schema or something in it; otherwise if the query
+/// [`SessionError::NotOurs`] if another role owns the schema or something in it; otherwise if the query
 /// fails.
 pub async fn has_record(session: &Session, table: &str) -> Result<bool> {
     refuse_others(session).await?;
@@ -60,7 +60,9 @@ async fn refuse_others(session: &Session) -> Result<()> {
     );
     let row = session.query_text(&sql).await?.into_iter().next();
     match row.and_then(|row| <[Option<String>; 3]>::try_from(row).ok()) {
-        Some([Some(what), Some(owner), Some(role)]) => Err(Error::NotOurs { what, owner, role }),
+        Some([Some(what), Some(owner), Some(role)]) => {
+            Err(SessionError::NotOurs { what, owner, role })
+        }
         _ => Ok(()),
     }
 }

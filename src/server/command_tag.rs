@@ -4,12 +4,12 @@
 //! the stream below the driver has seen it.
 
 /// Tags are shorter: `COPY` and at most twenty digits.
-const LONGEST: usize = 32;
+const LONGEST_TAG: usize = 32;
 
 /// Collects the body of one CommandComplete.
 #[derive(Debug, Default)]
 pub(super) struct CommandTag {
-    body: [u8; LONGEST],
+    body: [u8; LONGEST_TAG],
     filled: usize,
 }
 
@@ -21,7 +21,7 @@ impl CommandTag {
 
     /// A part of its body.
     pub(super) fn feed(&mut self, bytes: &[u8]) {
-        let taken = (LONGEST - self.filled).min(bytes.len());
+        let taken = (LONGEST_TAG - self.filled).min(bytes.len());
         self.body[self.filled..self.filled + taken].copy_from_slice(&bytes[..taken]);
         self.filled += taken;
     }

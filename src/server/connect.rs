@@ -11,8 +11,8 @@ use tokio_postgres::config;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::driver::Driver;
-use super::error::{Error, Result};
-use super::host::{Host, Place};
+use super::error::{Result, SessionError};
+use super::host::{Endpoint, Host};
 use super::params::{
     ChannelBinding, ConnectOptions, Demand, Environment, Params, Password, PasswordPrompt,
 };
@@ -42,15 +42,15 @@ impl Target {
     /// `dbname`, the other options, `default_url`, the `PG*` variables, libpq's defaults.
     ///
     /// # Errors
-    /// [`Error::Params`] naming the parameter that is unknown, unsupported or invalid;
-    /// [`Error::Tls`] if a certificate or key cannot be read.
+    /// [`SessionError::Params`] naming the parameter that is unknown, unsupported or invalid;
+    /// [`SessionError::Tls`] if a certificate or key cannot be read.
     pub fn resolve(
         options: &ConnectOptions,
         environment: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Self> {
         let params = Params::resolve(options, environment, &|| os_user(environment))?;
         // TLS is never used over a Unix-domain socket, so its files do not matter there.
-        let remote = params.hosts.iter().any(|host| !matches!(host.place, Place::Unix(_)));
+        let remote = params.hosts.iter().any(|host| !matches!(host.place, Endpoint::Unix(_)));
         let tls = if remote { params.tls.client_config()? } else { None };
         Ok(Self {
             params: Arc::new(params),
@@ -97,7 +97,7 @@ impl Target {
     /// example into a tunnel; a Unix-domain socket does not.
     #[must_use]
     pub fn is_on_this_machine(&self) -> bool {
-        self.params.hosts.iter().all(|host| matches!(host.place, Place::Unix(_)))
+        self.params.hosts.iter().all(|host| matches!(host.place, Endpoint::Unix(_)))
     }
 
     /// Warnings for the user, such as an ignored password file.
@@ -112,7 +112,7 @@ impl Target {
             self.ask().await?;
         }
         match self.try_hosts(settings).await {
-            Err(Error::NoPassword) if self.prompt == PasswordPrompt::Auto => {
+            Err(SessionError::NoPassword) if self.prompt == PasswordPrompt::Auto => {
                 self.ask().await?;
                 self.try_hosts(settings).await
             }
@@ -127,8 +127,8 @@ impl Target {
             match prompt::ask(&question).await {
                 Ok(password) => Ok(Password::new(password)),
                 // No terminal for a prompt. The actual problem is that no password was given.
-                Err(_) if self.prompt == PasswordPrompt::Auto => Err(Error::NoPassword),
-                Err(error) => Err(Error::Prompt(error)),
+                Err(_) if self.prompt == PasswordPrompt::Auto => Err(SessionError::NoPassword),
+                Err(error) => Err(SessionError::Prompt(error)),
             }
         };
         self.prompted.get_or_try_init(read).await.map(|_| ())
@@ -162,13 +162,13 @@ impl Target {
         }
         for host in hosts {
             let mut addresses: Vec<_> = match &host.place {
-                Place::Unix(_) => vec![None],
-                Place::Address { address, .. } => vec![Some(*address)],
-                Place::Name(name) => {
+                Endpoint::Unix(_) => vec![None],
+                Endpoint::Address { address, .. } => vec![Some(*address)],
+                Endpoint::Name(name) => {
                     match tokio::net::lookup_host((name.as_str(), host.port)).await {
                         Ok(found) => found.map(|address| Some(address.ip())).collect(),
                         Err(error) => {
-                            last = Some(Error::Network(error.into()));
+                            last = Some(SessionError::Network(error.into()));
                             continue;
                         }
                     }
@@ -185,7 +185,7 @@ impl Target {
                 }
             }
         }
-        Err(last.unwrap_or_else(|| Error::Network("the host name has no address".into())))
+        Err(last.unwrap_or_else(|| SessionError::Network("the host name has no address".into())))
     }
 
     /// Tries one address, within the time limit, with and without TLS as `sslmode` allows.
@@ -235,7 +235,7 @@ impl Target {
             None => opening.await,
             Some(limit) => tokio::time::timeout(limit, opening)
                 .await
-                .unwrap_or(Err(Error::Timeout(limit.as_secs()))),
+                .unwrap_or(Err(SessionError::Timeout(limit.as_secs()))),
         }
     }
 
@@ -250,7 +250,7 @@ impl Target {
         let driver = match host.socket() {
             Some(path) => {
                 let stream = UnixStream::connect(&path).await.map_err(|error| {
-                    Error::Network(format!("socket \"{}\": {error}", path.display()).into())
+                    SessionError::Network(format!("socket \"{}\": {error}", path.display()).into())
                 })?;
                 let (client, connection) =
                     config.connect_raw(stream, connector.handshake("")).await.map_err(refused)?;
@@ -282,7 +282,7 @@ impl Target {
                 ChannelBinding::Prefer => config::ChannelBinding::Prefer,
                 ChannelBinding::Require => config::ChannelBinding::Require,
             });
-        if let (Place::Name(name) | Place::Address { name, .. }, Some(address)) =
+        if let (Endpoint::Name(name) | Endpoint::Address { name, .. }, Some(address)) =
             (&host.place, address)
         {
             config.host(name).hostaddr(address);
@@ -331,7 +331,7 @@ impl Target {
         let rows = driver.query_text(query).await?;
         match rows.first().and_then(|row| row.first()) {
             Some(Some(value)) if value == wanted => Ok(driver),
-            _ => Err(Error::Unsuitable(complaint)),
+            _ => Err(SessionError::Unsuitable(complaint)),
         }
     }
 }
@@ -366,10 +366,13 @@ fn shuffle<T>(list: &mut [T]) {
 
 /// Whether trying another host is pointless. libpq continues only after network failures and
 /// `cannot_connect_now`.
-fn ends_the_search(error: &Error) -> bool {
+fn ends_the_search(error: &SessionError) -> bool {
     match error {
-        Error::Server(error) => error.sqlstate != "57P03",
-        Error::Network(_) | Error::Timeout(_) | Error::Unsuitable(_) | Error::Lost(_) => false,
+        SessionError::Server(error) => error.sqlstate != "57P03",
+        SessionError::Network(_)
+        | SessionError::Timeout(_)
+        | SessionError::Unsuitable(_)
+        | SessionError::Lost(_) => false,
         _ => true,
     }
 }
@@ -377,32 +380,32 @@ fn ends_the_search(error: &Error) -> bool {
 /// Whether the same server may answer differently with TLS instead of without, or the reverse:
 /// `pg_hba.conf` has no line for this kind of connection, or TLS itself failed. Unlike in libpq, a
 /// wrong password is not tried again the other way: that would not help, only expose it further.
-fn refuses_without_judging(error: &Error) -> bool {
+fn refuses_without_judging(error: &SessionError) -> bool {
     match error {
-        Error::Server(error) => error.sqlstate == "28000",
-        Error::Tls { .. } => true,
+        SessionError::Server(error) => error.sqlstate == "28000",
+        SessionError::Tls { .. } => true,
         _ => false,
     }
 }
 
 /// Classifies the driver's error when connecting failed.
-pub(super) fn refused(error: tokio_postgres::Error) -> Error {
+pub(super) fn refused(error: tokio_postgres::Error) -> SessionError {
     if error.as_db_error().is_some() {
-        return Error::from_driver(error, None);
+        return SessionError::from_driver(error, None);
     }
     let what = error.to_string();
     match error.into_source() {
-        None => Error::Network(what.into()),
-        Some(source) => match source.downcast::<Error>() {
+        None => SessionError::Network(what.into()),
+        Some(source) => match source.downcast::<SessionError>() {
             Ok(own) => *own,
-            Err(source) if source.to_string() == "password missing" => Error::NoPassword,
+            Err(source) if source.to_string() == "password missing" => SessionError::NoPassword,
             Err(source) => match source.downcast::<std::io::Error>() {
                 // The stream itself refused.
-                Ok(error) => match error.downcast::<Error>() {
+                Ok(error) => match error.downcast::<SessionError>() {
                     Ok(own) => own,
-                    Err(error) => Error::Network(error.into()),
+                    Err(error) => SessionError::Network(error.into()),
                 },
-                Err(source) => Error::Protocol(what, Some(source)),
+                Err(source) => SessionError::Protocol(what, Some(source)),
             },
         },
     }

@@ -4,7 +4,7 @@
 //! exist and what they mean is `keyword` and `params`. Messages never show the string, since it may
 //! contain a password.
 
-use super::error::{Error, Result};
+use super::error::{Result, SessionError};
 use super::keyword;
 
 /// One parameter as written, decoded.
@@ -18,7 +18,7 @@ pub(super) fn is_connection_string(text: &str) -> bool {
 /// The parameters in a connection string of either spelling, in the order written.
 ///
 /// # Errors
-/// [`Error::Params`] describing the syntax error.
+/// [`SessionError::Params`] describing the syntax error.
 pub(super) fn parse(text: &str) -> Result<Vec<Setting>> {
     match uri_rest(text) {
         Some(rest) => parse_uri(rest),
@@ -36,7 +36,7 @@ pub(super) fn may_hold_a_password(text: &str) -> bool {
 }
 
 /// The error for such a text.
-pub(super) fn misspelt(parameter: &str) -> Error {
+pub(super) fn misspelt(parameter: &str) -> SessionError {
     invalid(format!(
         "the value of \"{parameter}\" looks like a misspelled URL (it must start with \
          postgresql:// or postgres://, with no space before it; write \"@\" in a password as %40)"
@@ -67,8 +67,8 @@ fn uri_rest(text: &str) -> Option<&str> {
     text.strip_prefix("postgresql://").or_else(|| text.strip_prefix("postgres://"))
 }
 
-fn invalid(what: impl std::fmt::Display) -> Error {
-    Error::Params(format!("invalid connection string: {what}"))
+fn invalid(what: impl std::fmt::Display) -> SessionError {
+    SessionError::Params(format!("invalid connection string: {what}"))
 }
 
 /// Parses what follows the scheme: `[user[:password]@][host[:port],…][/dbname][?key=value&…]`.

@@ -7,7 +7,7 @@ use futures::SinkExt;
 use tokio_postgres::CopyInSink;
 
 use super::driver::Driver;
-use super::error::{Error, Result};
+use super::error::{Result, SessionError};
 use super::session::Session;
 
 impl Session {
@@ -18,7 +18,7 @@ impl Session {
     /// a second ReadyForQuery (see `src/server/refused_copy.rs`).
     ///
     /// # Errors
-    /// [`Error::Server`] if the server refuses, [`Error::Lost`] if the connection is gone.
+    /// [`SessionError::Server`] if the server refuses, [`SessionError::Lost`] if the connection is gone.
     pub async fn copy_in(&self, copy_sql: &str) -> Result<CopyIn<'_>> {
         let driver = &self.driver;
         driver.usable()?;
@@ -61,13 +61,13 @@ impl CopyIn<'_> {
     /// the ErrorResponse arrive.
     ///
     /// # Errors
-    /// [`Error::Server`] with the bad row's line in `context`; the COPY has then ended and no call
-    /// may follow. [`Error::Lost`] if the connection is gone.
+    /// [`SessionError::Server`] with the bad row's line in `context`; the COPY has then ended and no call
+    /// may follow. [`SessionError::Lost`] if the connection is gone.
     pub async fn send(&mut self, chunk: Bytes) -> Result<()> {
         if self.driver.watch().errors() != self.errors {
             return Err(match self.close().await {
                 Err(error) => error,
-                Ok(_) => Error::Protocol("COPY succeeded in spite of an error".into(), None),
+                Ok(_) => SessionError::Protocol("COPY succeeded in spite of an error".into(), None),
             });
         }
         match self.sink.send(chunk).await {

@@ -8,7 +8,7 @@ use bytes::{Bytes, BytesMut};
 use futures::StreamExt;
 use tokio_postgres::CopyOutStream;
 
-use super::error::{Error, Result};
+use super::error::{Result, SessionError};
 use super::session::Session;
 
 /// A chunk is returned once it is this large: the cheapest size to forward.
@@ -18,7 +18,7 @@ impl Session {
     /// Starts a `COPY … TO STDOUT`. The session cannot be used for anything else until its end.
     ///
     /// # Errors
-    /// [`Error::Server`] if the server refuses, [`Error::Lost`] if the connection is gone. A
+    /// [`SessionError::Server`] if the server refuses, [`SessionError::Lost`] if the connection is gone. A
     /// refusal costs nothing but the transaction.
     pub async fn copy_out(&self, copy_sql: &str) -> Result<CopyOut<'_>> {
         let driver = &self.driver;
@@ -64,7 +64,7 @@ impl CopyOut<'_> {
     /// larger; or `None` when the data has ended properly.
     ///
     /// # Errors
-    /// [`Error::Server`] or [`Error::Lost`]: the data is incomplete.
+    /// [`SessionError::Server`] or [`SessionError::Lost`]: the data is incomplete.
     pub async fn next(&mut self) -> Result<Option<Bytes>> {
         while let Some(stream) = &mut self.stream {
             match stream.next().await {
@@ -109,7 +109,7 @@ impl CopyOut<'_> {
                 self.rows = Some(rows);
                 Ok(())
             }
-            _ => Err(Error::Protocol("COPY ended without a count of rows".into(), None)),
+            _ => Err(SessionError::Protocol("COPY ended without a count of rows".into(), None)),
         }
     }
 }

@@ -12,7 +12,7 @@ use futures::StreamExt;
 use tokio::sync::watch;
 use tokio_postgres::{AsyncMessage, Client, Connection, SimpleQueryMessage, SimpleQueryStream};
 
-use super::error::{Error, Result, ServerError};
+use super::error::{Result, ServerError, SessionError};
 use super::notice::{Notice, Notices};
 use super::session::SessionSettings;
 use super::watch::Watch;
@@ -134,8 +134,10 @@ impl Driver {
                     }
                     return match self.error(error, Some(part)).await {
                         // The error was about this connection, which is closed.
-                        Error::Server(report) if more.is_some() && !report.ends_session() => {
-                            Err(Error::Lost(Some(report)))
+                        SessionError::Server(report)
+                            if more.is_some() && !report.ends_session() =>
+                        {
+                            Err(SessionError::Lost(Some(report)))
                         }
                         error => Err(error),
                     };
@@ -162,10 +164,10 @@ impl Driver {
     }
 
     /// # Errors
-    /// [`Error::Lost`] after an abandoned COPY, which kills the connection.
+    /// [`SessionError::Lost`] after an abandoned COPY, which kills the connection.
     pub(super) fn usable(&self) -> Result<()> {
         if self.spent.load(Ordering::Acquire) {
-            return Err(Error::Lost(Some(
+            return Err(SessionError::Lost(Some(
                 "a COPY was abandoned before the end of its data".into(),
             )));
         }
@@ -174,26 +176,30 @@ impl Driver {
 
     /// Classifies an error of the driver. For a closed connection it includes the reason, if the
     /// server gave one.
-    pub(super) async fn error(&self, error: tokio_postgres::Error, sql: Option<&str>) -> Error {
-        match Error::from_driver(error, sql) {
-            Error::Lost(_) if self.watch().last_words().is_some() => {
-                Error::Lost(self.watch().last_words().map(|error| error.clone().into()))
+    pub(super) async fn error(
+        &self,
+        error: tokio_postgres::Error,
+        sql: Option<&str>,
+    ) -> SessionError {
+        match SessionError::from_driver(error, sql) {
+            SessionError::Lost(_) if self.watch().last_words().is_some() => {
+                SessionError::Lost(self.watch().last_words().map(|error| error.clone().into()))
             }
-            Error::Lost(None) => {
+            SessionError::Lost(None) => {
                 // The task that holds the reason ends along with the connection.
                 let mut ended = self.ended.clone();
                 let reason = ended.wait_for(Option::is_some);
                 let end = tokio::time::timeout(Duration::from_secs(1), reason).await;
                 if let Some(error) = self.watch().last_words() {
-                    return Error::Lost(Some(error.clone().into()));
+                    return SessionError::Lost(Some(error.clone().into()));
                 }
                 match end {
-                    Ok(Ok(end)) => Error::Lost(match &*end {
+                    Ok(Ok(end)) => SessionError::Lost(match &*end {
                         Some(End::Server(error)) => Some(ServerError::clone(error).into()),
                         Some(End::Other(what)) => what.clone().map(Into::into),
                         None => None,
                     }),
-                    Ok(Err(_)) | Err(_) => Error::Lost(None),
+                    Ok(Err(_)) | Err(_) => SessionError::Lost(None),
                 }
             }
             other => other,
@@ -212,9 +218,11 @@ async fn drive<S: Stream>(
             Some(Ok(AsyncMessage::Notice(notice))) => notices.send(Notice::new(&notice)),
             Some(Ok(_)) => {}
             Some(Err(error)) => {
-                break match Error::from_driver(error, None) {
-                    Error::Server(error) => End::Server(error),
-                    Error::Lost(source) => End::Other(source.map(|source| source.to_string())),
+                break match SessionError::from_driver(error, None) {
+                    SessionError::Server(error) => End::Server(error),
+                    SessionError::Lost(source) => {
+                        End::Other(source.map(|source| source.to_string()))
+                    }
                     error => End::Other(Some(error.to_string())),
                 };
             }

@@ -8,7 +8,7 @@ use tokio_postgres::error::{DbError, ErrorPosition, Severity};
 use super::sqlstate::Class;
 
 /// Result of talking to a server.
-pub type Result<T, E = Error> = std::result::Result<T, E>;
+pub type Result<T, E = SessionError> = std::result::Result<T, E>;
 
 /// Any error, attached as a source.
 pub(super) type Source = Box<dyn StdError + Send + Sync>;
@@ -19,7 +19,7 @@ const STATEMENT_LIMIT: usize = 500;
 /// An error between this program and a server. No variant reveals a password.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum Error {
+pub enum SessionError {
     /// The connection parameters are invalid, or request something unsupported.
     #[error("{0}")]
     Params(String),
@@ -30,7 +30,7 @@ pub enum Error {
         target: String,
         /// Why: a [`Server`](Self::Server) refusal, a [`Tls`](Self::Tls) failure, an I/O error.
         #[source]
-        source: Box<Error>,
+        source: Box<SessionError>,
     },
     /// The server refused a requested setting.
     #[error("cannot set {name}")]
@@ -39,7 +39,7 @@ pub enum Error {
         name: String,
         /// The refusal.
         #[source]
-        source: Box<Error>,
+        source: Box<SessionError>,
     },
     /// TLS is not possible, or the server is not the one it should be.
     #[error("{what}")]
@@ -92,7 +92,7 @@ pub enum Error {
     Protocol(String, #[source] Option<Source>),
 }
 
-impl Error {
+impl SessionError {
     /// The server's own report, including when it is the cause of a failed connection.
     #[must_use]
     pub fn server(&self) -> Option<&ServerError> {

@@ -1,8 +1,8 @@
 //! Hints for the most common connection failures.
 
-use super::error::{Error, ServerError};
+use super::error::{ServerError, SessionError};
 
-impl Error {
+impl SessionError {
     /// A hint for the error, if there is one.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
@@ -54,12 +54,12 @@ mod tests {
     #[test]
     fn commonest_refusals_have_a_hint() {
         let refused = |sqlstate: &str, routine: &str| {
-            let source = Error::Server(Box::new(ServerError {
+            let source = SessionError::Server(Box::new(ServerError {
                 sqlstate: sqlstate.into(),
                 routine: Some(routine.into()),
                 ..ServerError::default()
             }));
-            Error::Connect { target: "u@h/d".into(), source: Box::new(source) }.hint()
+            SessionError::Connect { target: "u@h/d".into(), source: Box::new(source) }.hint()
         };
         for (sqlstate, routine, word) in [
             ("3D000", "InitPostgres", "createdb"),
@@ -71,6 +71,6 @@ mod tests {
             assert!(refused(sqlstate, routine).unwrap().contains(word), "{sqlstate} {routine}");
         }
         assert_eq!(refused("42601", "scanner_yyerror"), None);
-        assert!(Error::Timeout(3).hint().unwrap().contains("port"));
+        assert!(SessionError::Timeout(3).hint().unwrap().contains("port"));
     }
 }

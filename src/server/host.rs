@@ -5,19 +5,19 @@ use std::fmt;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
-use super::error::{Error, Result};
+use super::error::{Result, SessionError};
 use super::params::{params, wrong_value};
 
 /// One server to try.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Host {
-    pub(super) place: Place,
+    pub(super) place: Endpoint,
     pub(super) port: u16,
 }
 
 /// Where a server listens.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum Endpoint {
     /// The directory of a Unix-domain socket.
     Unix(PathBuf),
     /// A host name, looked up when connecting.
@@ -30,17 +30,17 @@ impl Host {
     /// The host's name in a password file: `localhost` for the default socket directory.
     pub(super) fn password_name(&self) -> &str {
         match &self.place {
-            Place::Unix(directory) if is_default_socket_directory(directory) => "localhost",
-            Place::Unix(directory) => directory.to_str().unwrap_or_default(),
-            Place::Name(name) | Place::Address { name, .. } => name,
+            Endpoint::Unix(directory) if is_default_socket_directory(directory) => "localhost",
+            Endpoint::Unix(directory) => directory.to_str().unwrap_or_default(),
+            Endpoint::Name(name) | Endpoint::Address { name, .. } => name,
         }
     }
 
     /// The socket's file, if the host is a directory.
     pub(super) fn socket(&self) -> Option<PathBuf> {
         match &self.place {
-            Place::Unix(directory) => Some(directory.join(format!(".s.PGSQL.{}", self.port))),
-            Place::Name(_) | Place::Address { .. } => None,
+            Endpoint::Unix(directory) => Some(directory.join(format!(".s.PGSQL.{}", self.port))),
+            Endpoint::Name(_) | Endpoint::Address { .. } => None,
         }
     }
 }
@@ -48,11 +48,11 @@ impl Host {
 impl fmt::Display for Host {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.place {
-            Place::Unix(directory) => write!(f, "{}", directory.display())?,
-            Place::Name(name) | Place::Address { name, .. } if name.contains(':') => {
+            Endpoint::Unix(directory) => write!(f, "{}", directory.display())?,
+            Endpoint::Name(name) | Endpoint::Address { name, .. } if name.contains(':') => {
                 write!(f, "[{name}]")?;
             }
-            Place::Name(name) | Place::Address { name, .. } => f.write_str(name)?,
+            Endpoint::Name(name) | Endpoint::Address { name, .. } => f.write_str(name)?,
         }
         write!(f, ":{}", self.port)
     }
@@ -61,7 +61,7 @@ impl fmt::Display for Host {
 /// The servers that the lists name, element by element.
 ///
 /// # Errors
-/// [`Error::Params`](super::Error::Params) if a value is wrong or the lists do not match.
+/// [`Error::Params`](super::SessionError::Params) if a value is wrong or the lists do not match.
 pub(super) fn hosts(
     names: Option<&str>,
     addresses: Option<&str>,
@@ -99,13 +99,13 @@ pub(super) fn hosts(
             let place = if !address.is_empty() {
                 let parsed = address.parse().map_err(|_| wrong_value("hostaddr", &address))?;
                 let name = if name.is_empty() { address } else { name };
-                Place::Address { name, address: parsed }
+                Endpoint::Address { name, address: parsed }
             } else if name.is_empty() {
-                Place::Unix(default_socket_directory(port))
+                Endpoint::Unix(default_socket_directory(port))
             } else if name.starts_with('/') {
-                Place::Unix(PathBuf::from(name))
+                Endpoint::Unix(PathBuf::from(name))
             } else {
-                Place::Name(name)
+                Endpoint::Name(name)
             };
             Ok(Host { place, port })
         })
@@ -130,7 +130,7 @@ fn default_socket_directory(port: u16) -> PathBuf {
 
 /// The error for a port. In a URL without "@", the password is in its place, so only a number is
 /// shown.
-fn wrong_port(text: &str) -> Error {
+fn wrong_port(text: &str) -> SessionError {
     match text.bytes().all(|byte| byte.is_ascii_digit()) {
         true => wrong_value("port", text),
         false => params(

@@ -15,7 +15,7 @@ use futures::stream::FuturesOrdered;
 use tokio_postgres::Statement;
 
 use super::driver::Driver;
-use super::error::{Error, Result};
+use super::error::{Result, SessionError};
 use super::session::Session;
 
 /// Bytes after which pieces are sent.
@@ -39,7 +39,7 @@ impl Session {
     /// has no such statement.
     ///
     /// # Errors
-    /// [`Error::Server`], with SQLSTATE 23505 if it already exists.
+    /// [`SessionError::Server`], with SQLSTATE 23505 if it already exists.
     pub async fn create_large_object(&self, oid: u32) -> Result<()> {
         self.execute(&format!("SELECT pg_catalog.lo_create('{oid}')")).await
     }
@@ -74,7 +74,7 @@ impl Session {
             driver,
             put,
             current: None,
-            pieces: Pieces::default(),
+            pieces: ObjectPieces::default(),
             calls: FuturesOrdered::new(),
         })
     }
@@ -87,7 +87,7 @@ pub struct LargeObjects<'a> {
     put: Statement,
     current: Option<Current>,
     /// What is sent next.
-    pieces: Pieces,
+    pieces: ObjectPieces,
     calls: FuturesOrdered<Call<'a>>,
 }
 
@@ -103,7 +103,7 @@ type Call<'a> = Pin<Box<dyn Future<Output = Result<()>> + Send + 'a>>;
 
 /// Pieces of large objects, as the parameters of [`PUT`].
 #[derive(Default)]
-struct Pieces {
+struct ObjectPieces {
     oids: Vec<u32>,
     at: Vec<i64>,
     bytes: Vec<Bytes>,
@@ -111,7 +111,7 @@ struct Pieces {
     length: usize,
 }
 
-impl Pieces {
+impl ObjectPieces {
     fn push(&mut self, oid: u32, at: i64, bytes: Bytes) {
         self.length += bytes.len();
         self.oids.push(oid);
@@ -138,16 +138,16 @@ impl LargeObjects<'_> {
     /// Appends bytes to the object; waits if the server is slower.
     ///
     /// # Errors
-    /// [`Error::Server`], possibly about an earlier object, with SQLSTATE 42704 if one does not
-    /// exist; [`Error::Protocol`] if no object was started or it would be too large;
-    /// [`Error::Lost`].
+    /// [`SessionError::Server`], possibly about an earlier object, with SQLSTATE 42704 if one does not
+    /// exist; [`SessionError::Protocol`] if no object was started or it would be too large;
+    /// [`SessionError::Lost`].
     pub async fn write(&mut self, bytes: Bytes) -> Result<()> {
         let Some(Current { oid, at }) = &mut self.current else {
-            return Err(Error::Protocol("data without a large object".to_owned(), None));
+            return Err(SessionError::Protocol("data without a large object".to_owned(), None));
         };
         let end = i64::try_from(bytes.len()).ok().and_then(|length| at.checked_add(length));
         let Some(end) = end else {
-            return Err(Error::Protocol(format!("large object {oid} is too large"), None));
+            return Err(SessionError::Protocol(format!("large object {oid} is too large"), None));
         };
         if !bytes.is_empty() {
             self.pieces.push(*oid, *at, bytes);
@@ -210,14 +210,14 @@ impl std::fmt::Debug for LargeObjects<'_> {
     }
 }
 
-fn call(driver: &Driver, put: Statement, pieces: Pieces) -> Call<'_> {
+fn call(driver: &Driver, put: Statement, pieces: ObjectPieces) -> Call<'_> {
     Box::pin(async move {
         let bytes: Vec<&[u8]> = pieces.bytes.iter().map(AsRef::as_ref).collect();
         match driver.client.execute(&put, &[&pieces.oids, &pieces.at, &bytes]).await {
             Ok(written) if written == pieces.oids.len() as u64 => Ok(()),
             Ok(written) => {
                 let what = format!("large objects: {} pieces sent, {written} written", bytes.len());
-                Err(Error::Protocol(what, None))
+                Err(SessionError::Protocol(what, None))
             }
             Err(error) => Err(driver.error(error, Some(PUT)).await),
         }

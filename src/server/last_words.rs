@@ -6,7 +6,7 @@
 use super::error::ServerError;
 
 /// Longer messages are not kept: a FATAL is a sentence or two.
-const LONGEST: usize = 8 * 1024;
+const LONGEST_MESSAGE: usize = 8 * 1024;
 
 /// Collects one ErrorResponse or NoticeResponse.
 #[derive(Debug, Default)]
@@ -22,7 +22,7 @@ impl LastWords {
 
     /// A part of its body.
     pub(super) fn feed(&mut self, bytes: &[u8]) {
-        let room = LONGEST.saturating_sub(self.body.len()).min(bytes.len());
+        let room = LONGEST_MESSAGE.saturating_sub(self.body.len()).min(bytes.len());
         self.body.extend_from_slice(&bytes[..room]);
     }
 
@@ -82,7 +82,7 @@ mod tests {
         let mut words = LastWords::default();
         words.begin();
         (0..100).for_each(|_| words.feed(&[b'x'; 1000]));
-        assert_eq!(words.body.len(), LONGEST);
+        assert_eq!(words.body.len(), LONGEST_MESSAGE);
         assert_eq!(words.end(), None);
     }
 }

@@ -57,7 +57,7 @@ pub use connect::Target;
 pub(crate) use conninfo::concealed;
 pub use copy::CopyIn;
 pub use copy_out::CopyOut;
-pub use error::{Error, Result, ServerError};
+pub use error::{Result, ServerError, SessionError};
 pub use large_object::LargeObjects;
 pub use notice::{Notice, Notices};
 pub use params::{ConnectOptions, PasswordPrompt};

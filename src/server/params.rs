@@ -10,7 +10,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use super::conninfo;
-use super::error::{Error, Result};
+use super::error::{Result, SessionError};
 use super::host::{self, Host};
 use super::keyword::{self, KEYWORDS, Use};
 use super::pgpass::PasswordFile;
@@ -138,13 +138,13 @@ impl Params {
     /// Gathers the parameters and gives each its type.
     ///
     /// # Errors
-    /// [`Error::Params`] naming the parameter that is unknown, refused, or has an invalid value.
+    /// [`SessionError::Params`] naming the parameter that is unknown, refused, or has an invalid value.
     pub(super) fn resolve(
         options: &ConnectOptions,
         environment: Environment<'_>,
         os_user: OsUser<'_>,
     ) -> Result<Self> {
-        let settings = Settings::gather(options, environment)?;
+        let settings = ParamSettings::gather(options, environment)?;
         // A URL mistaken for a name must not be shown.
         for name in ["dbname", "host", "user"] {
             if settings.get(name).is_some_and(conninfo::may_hold_a_password) {
@@ -248,9 +248,9 @@ impl Params {
 }
 
 /// Values by parameter, untyped; an empty value counts as unset.
-struct Settings(BTreeMap<&'static str, String>);
+struct ParamSettings(BTreeMap<&'static str, String>);
 
-impl Settings {
+impl ParamSettings {
     fn gather(options: &ConnectOptions, environment: Environment<'_>) -> Result<Self> {
         let mut settings = Self(BTreeMap::new());
         // From the strongest source to the weakest: the first value wins.
@@ -279,7 +279,7 @@ impl Settings {
             let found = service::find(service, settings.get("servicefile"), environment);
             let found = found.map_err(|error| match error {
                 // If the database was named otherwise, the cause is not obvious.
-                Error::Params(message) if !is_said => {
+                SessionError::Params(message) if !is_said => {
                     params(format!("{message} (PGSERVICE is set: unset it, or define the service)"))
                 }
                 error => error,
@@ -438,11 +438,11 @@ impl Settings {
     }
 }
 
-pub(super) fn params(message: impl Into<String>) -> Error {
-    Error::Params(message.into())
+pub(super) fn params(message: impl Into<String>) -> SessionError {
+    SessionError::Params(message.into())
 }
 
-pub(super) fn wrong_value(name: &str, value: &str) -> Error {
+pub(super) fn wrong_value(name: &str, value: &str) -> SessionError {
     let value = conninfo::shown(value);
     params(format!("invalid value \"{value}\" of connection parameter \"{name}\""))
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use backon::{ExponentialBuilder, Retryable};
 
-use super::error::{Error, Result};
+use super::error::{Result, SessionError};
 
 /// How long to wait for a server: as long as a restart takes.
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -60,18 +60,18 @@ impl WhileItWorks {
 /// for.
 pub async fn once_ready<T, F: Future<Output = Result<T>>>(
     connect: impl FnMut() -> F,
-    waits: impl FnOnce(&Error),
+    waits: impl FnOnce(&SessionError),
 ) -> Result<T> {
     let mut waits = Some(waits);
-    let tell = |error: &Error, _| {
+    let tell = |error: &SessionError, _| {
         if let Some(waits) = waits.take() {
             waits(error);
         }
     };
-    connect.retry(reconnecting()).when(Error::is_not_ready).notify(tell).await
+    connect.retry(reconnecting()).when(SessionError::is_not_ready).notify(tell).await
 }
 
-impl Error {
+impl SessionError {
     /// Whether the server itself reports that it accepts no session at the moment:
     /// `cannot_connect_now` (`src/backend/tcop/backend_startup.c`), `too_many_connections`, or a
     /// shutdown.

@@ -4,7 +4,7 @@
 //! does, and each request is checked against it as in `check_expected_areq` in `fe-auth.c`, before
 //! the driver sees it and answers with a password.
 
-use super::error::{Error, Result};
+use super::error::{Result, SessionError};
 use super::params::params;
 
 /// The methods by name. Those that the driver does not support never match a request.
@@ -103,7 +103,7 @@ impl AuthCheck {
         if required.allowed & bit == 0 {
             let text = &required.text;
             let what = format!("authentication method requirement \"{text}\" failed: {reason}");
-            return Err(Error::Protocol(what, None));
+            return Err(SessionError::Protocol(what, None));
         }
         // SCRAM ends with the server's proof.
         self.is_finished |= matches!(u32::from_be_bytes(self.code), 3 | 5 | 12);

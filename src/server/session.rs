@@ -11,7 +11,7 @@ use tokio_postgres::{CancelToken, SimpleQueryMessage, Statement};
 
 use super::connect::Target;
 use super::driver::Driver;
-use super::error::{Error, Result};
+use super::error::{Result, SessionError};
 use super::notice::Notices;
 use super::watch::TransactionStatus;
 use super::wire::Connector;
@@ -75,7 +75,7 @@ impl Session {
     /// the settings say.
     ///
     /// # Errors
-    /// [`Error::Connect`] with the reason as its source.
+    /// [`SessionError::Connect`] with the reason as its source.
     pub async fn connect(target: &Target, settings: &SessionSettings) -> Result<Self> {
         let set_up = async {
             let driver = target.open(settings).await?;
@@ -89,7 +89,7 @@ impl Session {
             let set = format!("SELECT pg_catalog.set_config('search_path', '', false){quoting}");
             driver.execute(&set).await.map(|()| driver)
         };
-        let driver = Box::pin(set_up).await.map_err(|source| Error::Connect {
+        let driver = Box::pin(set_up).await.map_err(|source| SessionError::Connect {
             target: target.to_string(),
             source: Box::new(source),
         })?;
@@ -151,8 +151,8 @@ impl Session {
     /// Runs one or more statements. Several without transaction control are one transaction.
     ///
     /// # Errors
-    /// [`Error::Server`] if a statement is refused (those after it are not run),
-    /// [`Error::Lost`] if the connection is gone.
+    /// [`SessionError::Server`] if a statement is refused (those after it are not run),
+    /// [`SessionError::Lost`] if the connection is gone.
     pub async fn execute(&self, sql: &str) -> Result<()> {
         self.driver.execute(sql).await
     }
@@ -220,12 +220,12 @@ impl Session {
     /// back without an error, and this returns an error then.
     ///
     /// # Errors
-    /// [`Error::Aborted`] if the transaction was aborted (it is rolled back then); otherwise as
-    /// [`Session::execute`]. After [`Error::Lost`] it is unknown whether the server committed.
+    /// [`SessionError::Aborted`] if the transaction was aborted (it is rolled back then); otherwise as
+    /// [`Session::execute`]. After [`SessionError::Lost`] it is unknown whether the server committed.
     pub async fn commit(&self) -> Result<()> {
         if self.transaction_status() == TransactionStatus::Failed {
             self.rollback().await?;
-            return Err(Error::Aborted);
+            return Err(SessionError::Aborted);
         }
         self.execute("COMMIT").await
     }
@@ -284,13 +284,13 @@ impl CancelHandle {
     /// canceled statement fails with SQLSTATE 57014; whether there was one is not reported here.
     ///
     /// # Errors
-    /// [`Error::Network`] or [`Error::Tls`] if the request could not be delivered to the server.
+    /// [`SessionError::Network`] or [`SessionError::Tls`] if the request could not be delivered to the server.
     pub async fn cancel(&self) -> Result<()> {
         let sent = match &self.socket {
             Some(path) => {
                 let stream = UnixStream::connect(path)
                     .await
-                    .map_err(|error| Error::Network(error.into()))?;
+                    .map_err(|error| SessionError::Network(error.into()))?;
                 self.token.cancel_query_raw(stream, self.connector.handshake("")).await
             }
             None => self.token.cancel_query(self.connector.clone()).await,

@@ -26,7 +26,7 @@ use rustls::{
     SupportedProtocolVersion,
 };
 
-use super::error::{Error, Result, Source};
+use super::error::{Result, SessionError, Source};
 
 /// The TLS mode, from the weakest to the strongest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -106,7 +106,7 @@ impl TlsOptions {
     /// Reads the files and builds the client's side of TLS; `None` for [`SslMode::Disable`].
     ///
     /// # Errors
-    /// [`Error::Tls`] if a file is missing, unreadable or invalid.
+    /// [`SessionError::Tls`] if a file is missing, unreadable or invalid.
     pub(super) fn client_config(&self) -> Result<Option<ClientConfig>> {
         if self.mode == SslMode::Disable {
             return Ok(None);
@@ -230,12 +230,12 @@ fn read_key(path: &Path) -> Result<PrivateKeyDer<'static>> {
         .map_err(|error| tls(format!("cannot read the private key \"{shown}\""), error))
 }
 
-fn tls(what: impl Into<String>, source: impl Into<Source>) -> Error {
-    Error::Tls { what: what.into(), source: Some(source.into()) }
+fn tls(what: impl Into<String>, source: impl Into<Source>) -> SessionError {
+    SessionError::Tls { what: what.into(), source: Some(source.into()) }
 }
 
-fn tls_failure(what: String) -> Error {
-    Error::Tls { what, source: None }
+fn tls_failure(what: String) -> SessionError {
+    SessionError::Tls { what, source: None }
 }
 
 /// Checks a server's certificate: exactly what `sslmode` requires.

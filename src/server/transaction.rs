@@ -1,7 +1,7 @@
 //! Transactions by ID: whether one was committed can be looked up later, from another session, if
 //! the reply to its COMMIT never arrived.
 
-use super::error::{Error, Result};
+use super::error::{Result, SessionError};
 use super::session::Session;
 use super::watch::TransactionStatus;
 
@@ -29,7 +29,7 @@ pub enum TransactionOutcome {
 #[derive(Debug)]
 pub struct NotDone {
     /// What went wrong.
-    pub error: Error,
+    pub error: SessionError,
     /// The transaction, if its COMMIT was sent but no reply arrived: it may be committed. If
     /// `None`, nothing of it is in the database, nor will be.
     pub unsettled: Option<TransactionId>,
@@ -69,13 +69,13 @@ impl Session {
     ///
     /// # Errors
     /// As [`Session::execute`] and [`Session::commit`]. The transaction is rolled back then; after
-    /// [`Error::Lost`] it may be committed.
+    /// [`SessionError::Lost`] it may be committed.
     pub async fn execute_and_commit(&self, sql: &str, at_last: &str) -> Result<()> {
         if self.transaction_status() == TransactionStatus::Failed {
             // COMMIT would roll back without an error. A server that is ending the session also
             // fails it: then the connection is lost.
             self.rollback().await?;
-            return Err(Error::Aborted);
+            return Err(SessionError::Aborted);
         }
         // On separate lines: a statement may end with a comment.
         let message = format!("{sql}\n;{at_last}\n;COMMIT");

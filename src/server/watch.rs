@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use super::command_tag::CommandTag;
-use super::error::{Error, ServerError};
+use super::error::{ServerError, SessionError};
 use super::last_words::LastWords;
 use super::refused_copy::CopyStart;
 use super::require_auth::AuthCheck;
@@ -93,7 +93,7 @@ impl Scanner {
     ///
     /// # Errors
     /// When the server requests an authentication method that is not allowed.
-    pub(super) fn feed(&mut self, mut bytes: &[u8], watch: &Watch) -> Result<(), Error> {
+    pub(super) fn feed(&mut self, mut bytes: &[u8], watch: &Watch) -> Result<(), SessionError> {
         while !bytes.is_empty() {
             if self.body > 0 {
                 // ReadyForQuery's body is its one byte of status.

@@ -16,7 +16,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio_postgres::tls::{ChannelBinding, MakeTlsConnect, TlsConnect, TlsStream};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::error::{Error, Source};
+use super::error::{SessionError, Source};
 use super::refused_copy::Correction;
 use super::require_auth::{AuthCheck, RequireAuth};
 use super::text::{Incoming, Outgoing};
@@ -82,10 +82,10 @@ impl<S: Stream> TlsConnect<S> for Handshake {
 const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f];
 
 impl Handshake {
-    async fn negotiate<S: Stream>(&mut self, mut stream: S) -> Result<Wire<S>, Error> {
+    async fn negotiate<S: Stream>(&mut self, mut stream: S) -> Result<Wire<S>, SessionError> {
         let Some(tls) = &mut self.connector.tls else { return Ok(Wire::Plain(stream)) };
         if !self.connector.direct {
-            let network = |error: io::Error| Error::Network(error.into());
+            let network = |error: io::Error| SessionError::Network(error.into());
             stream.write_all(&SSL_REQUEST).await.map_err(network)?;
             stream.flush().await.map_err(network)?;
             // One byte and no more: what follows must go through TLS.
@@ -94,11 +94,11 @@ impl Handshake {
                 b'N' if !self.connector.required => return Ok(Wire::Plain(stream)),
                 b'N' => {
                     let what = "the server does not support TLS, but it is required".to_owned();
-                    return Err(Error::Tls { what, source: None });
+                    return Err(SessionError::Tls { what, source: None });
                 }
                 byte => {
                     let what = format!("unexpected response to the TLS request: byte {byte}");
-                    return Err(Error::Protocol(what, None));
+                    return Err(SessionError::Protocol(what, None));
                 }
             }
         }
@@ -106,7 +106,7 @@ impl Handshake {
             Ok(connect) => connect,
             Err(never) => match never {},
         };
-        let stream = connect.connect(stream).await.map_err(|error| Error::Tls {
+        let stream = connect.connect(stream).await.map_err(|error| SessionError::Tls {
             what: "TLS handshake failed".to_owned(),
             source: Some(unwrapped(error)),
         })?;
@@ -231,7 +231,7 @@ impl<S: Stream> Watched<S> {
     }
 }
 
-fn refused(error: Error) -> io::Error {
+fn refused(error: SessionError) -> io::Error {
     io::Error::other(error)
 }
 

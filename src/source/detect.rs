@@ -7,7 +7,7 @@ use crate::archive::files::Files;
 use crate::archive::header::MAGIC;
 use crate::archive::slice::FileSlice;
 use crate::archive::stream::is_data_file;
-use crate::archive::{Compression, Error, ErrorKind, Result};
+use crate::archive::{ArchiveError, Compression, ErrorKind, Result};
 
 /// Bytes to inspect: a tar header is one block of this size.
 const PEEK: usize = 512;
@@ -31,7 +31,7 @@ type Peeked<R> = (Magic, Vec<u8>, std::io::Chain<Cursor<Vec<u8>>, R>);
 /// Inspects the first bytes.
 pub(super) fn peek<R: Read>(mut reader: R) -> Result<Peeked<R>> {
     let mut head = Vec::with_capacity(PEEK);
-    (&mut reader).take(PEEK as u64).read_to_end(&mut head).map_err(Error::from_io)?;
+    (&mut reader).take(PEEK as u64).read_to_end(&mut head).map_err(ArchiveError::from_io)?;
     let magic = magic(&head);
     Ok((magic, head.clone(), Cursor::new(head).chain(reader)))
 }
@@ -87,14 +87,14 @@ const MISTAKEN: &[(&[u8], &str)] = &[
 ];
 
 /// The error for an input that is not an archive, with a guess at what it is.
-pub(super) fn not_an_archive(head: &[u8]) -> Error {
+pub(super) fn not_an_archive(head: &[u8]) -> ArchiveError {
     let mistaken = MISTAKEN.iter().find(|(magic, _)| head.starts_with(magic));
     let what = match mistaken {
         Some((_, what)) => format!("not a pg_dump archive: {what}"),
         None if head.is_empty() => "the input is empty".to_owned(),
         None => "not a pg_dump archive (custom, directory or tar format)".to_owned(),
     };
-    Error::new(ErrorKind::NotAnArchive(what))
+    ArchiveError::new(ErrorKind::NotAnArchive(what))
 }
 
 /// The content of a file.
@@ -129,7 +129,7 @@ fn locate_in_tar(slice: &FileSlice) -> Result<Located> {
             let twice = files.insert(name.to_owned(), (*offset, *size)).is_some();
             if twice && is_archive_file(name) {
                 let what = "the tar contains two files with this name";
-                return Err(Error::malformed(what).in_file(name));
+                return Err(ArchiveError::malformed(what).in_file(name));
             }
         }
         let members = files;
@@ -139,7 +139,7 @@ fn locate_in_tar(slice: &FileSlice) -> Result<Located> {
         let member = slice.part(*offset, *size);
         match peek(member.clone())?.0 {
             Magic::Custom if member.len() < *size => {
-                return Err(Error::truncated("the tar ends inside the archive"));
+                return Err(ArchiveError::truncated("the tar ends inside the archive"));
             }
             Magic::Custom => return Ok(Located::Custom(member)),
             Magic::Tar | Magic::Compressed(_) => return Ok(Located::Stream),
@@ -154,7 +154,7 @@ fn locate_in_tar(slice: &FileSlice) -> Result<Located> {
 pub(super) fn member_path<R: Read>(entry: &tar::Entry<'_, R>) -> Result<String> {
     let path = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
     if path.split('/').any(|part| part == "..") {
-        return Err(Error::malformed("a path that leads outside the tar").in_file(path));
+        return Err(ArchiveError::malformed("a path that leads outside the tar").in_file(path));
     }
     Ok(path)
 }
@@ -163,7 +163,7 @@ pub(super) fn member_path<R: Read>(entry: &tar::Entry<'_, R>) -> Result<String> 
 fn members(slice: &FileSlice) -> Result<Vec<(String, u64, u64)>> {
     let mut tar = tar::Archive::new(slice.clone());
     let mut members = Vec::new();
-    for entry in tar.entries_with_seek().map_err(Error::from_io)? {
+    for entry in tar.entries_with_seek().map_err(ArchiveError::from_io)? {
         let entry = entry.map_err(tar_error)?;
         if entry.header().entry_type().is_file() {
             let path = member_path(&entry)?;
@@ -172,22 +172,22 @@ fn members(slice: &FileSlice) -> Result<Vec<(String, u64, u64)>> {
     }
     // The walk seeks over contents, so a truncated tar is only noticed here.
     match members.iter().find(|(_, offset, size)| offset.saturating_add(*size) > slice.len()) {
-        Some((path, ..)) => Err(Error::truncated(format!("the tar ends inside {path}"))),
+        Some((path, ..)) => Err(ArchiveError::truncated(format!("the tar ends inside {path}"))),
         None => Ok(members),
     }
 }
 
 /// Converts an error of the tar reader: a parse error is a malformed archive.
-pub(super) fn tar_error(error: std::io::Error) -> Error {
+pub(super) fn tar_error(error: std::io::Error) -> ArchiveError {
     match error.kind() {
-        std::io::ErrorKind::Other => Error::malformed(format!("invalid tar: {error}")),
-        _ => Error::from_io(error),
+        std::io::ErrorKind::Other => ArchiveError::malformed(format!("invalid tar: {error}")),
+        _ => ArchiveError::from_io(error),
     }
 }
 
-pub(super) fn no_archive_in_tar() -> Error {
+pub(super) fn no_archive_in_tar() -> ArchiveError {
     let what = "the tar does not contain a pg_dump archive".to_owned();
-    Error::new(ErrorKind::NotAnArchive(what))
+    ArchiveError::new(ErrorKind::NotAnArchive(what))
 }
 
 /// The last component of a path in a tar.

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 
 use super::{Access, Archive, Input, open};
-use crate::archive::stream::{Answer, Item, ItemOf, Sink};
+use crate::archive::stream::{Answer, ItemOf, Sink, StreamItem};
 use crate::archive::{Data, DumpId, Format, ReadCounter, Toc};
 
 type Digests = HashMap<DumpId, [u8; 32]>;
@@ -25,7 +25,7 @@ impl Sink for Passing {
         Answer::Take
     }
 
-    fn begin(&mut self, item: &Item) -> Answer {
+    fn begin(&mut self, item: &StreamItem) -> Answer {
         self.current = match item.of {
             ItemOf::Entry(id) => Some((id, Sha256::new())),
             ItemOf::LargeObject(_) => None,

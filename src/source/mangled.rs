@@ -7,7 +7,7 @@ use std::io::{self, Read};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Archive;
-use crate::archive::{Error, ErrorKind, LocalTime, Result};
+use crate::archive::{ArchiveError, ErrorKind, LocalTime, Result};
 
 /// Number of first bytes to inspect.
 const HEAD: usize = 64 * 1024;
@@ -27,12 +27,12 @@ pub(super) fn head(file: impl Read) -> Vec<u8> {
 }
 
 /// The error for an archive that starts with these bytes: the cause, if they show it.
-pub(super) fn explained(error: Error, head: &[u8]) -> Error {
+pub(super) fn explained(error: ArchiveError, head: &[u8]) -> ArchiveError {
     let by_bytes = !matches!(error.kind(), ErrorKind::Io(_) | ErrorKind::Limit(_));
     match rewritten(head).filter(|_| by_bytes) {
         Some(how) => {
             let what = format!("{how}: copy the archive again, in binary mode");
-            Error::new(ErrorKind::Damaged(what))
+            ArchiveError::new(ErrorKind::Damaged(what))
         }
         None => error,
     }
@@ -45,7 +45,7 @@ pub(super) fn checked(archive: Archive, head: impl FnOnce() -> Vec<u8>) -> Resul
     if (1..=12).contains(&month) && (1..=31).contains(&day) {
         return Ok(archive);
     }
-    let impossible = Error::malformed("invalid time in the header");
+    let impossible = ArchiveError::malformed("invalid time in the header");
     match explained(impossible, &head()) {
         error if matches!(error.kind(), ErrorKind::Damaged(_)) => Err(error),
         _ => Ok(archive),
@@ -112,7 +112,7 @@ impl<R: Read> Read for Kept<R> {
 
 impl Head {
     /// As [`explained`].
-    pub(super) fn explained(&self, error: Error) -> Error {
+    pub(super) fn explained(&self, error: ArchiveError) -> ArchiveError {
         explained(error, &self.bytes())
     }
 
@@ -127,7 +127,7 @@ mod tests {
     use super::*;
 
     fn explanation(head: &[u8]) -> String {
-        explained(Error::malformed("a length"), head).to_string()
+        explained(ArchiveError::malformed("a length"), head).to_string()
     }
 
     #[test]

@@ -45,7 +45,7 @@ use crate::archive::data::Form;
 use crate::archive::files::Files;
 use crate::archive::slice::FileSlice;
 use crate::archive::{
-    Data, DataLocation, Desc, Entry, Error, ErrorKind, Format, ReadCounter, Result, Toc,
+    ArchiveError, Data, DataLocation, Desc, Entry, ErrorKind, Format, ReadCounter, Result, Toc,
 };
 
 /// What to read.
@@ -136,17 +136,17 @@ pub(crate) fn bytes_behind(bytes: u64) -> String {
 pub struct RandomAccess {
     name: Arc<str>,
     toc: Arc<Toc>,
-    place: Arc<Place>,
+    place: Arc<RandomFile>,
 }
 
 #[derive(Debug)]
-enum Place {
+enum RandomFile {
     Custom(Box<CustomFile>),
     Files(Arc<Files>),
 }
 
 impl RandomAccess {
-    fn new(name: &str, toc: Toc, place: Place) -> Self {
+    fn new(name: &str, toc: Toc, place: RandomFile) -> Self {
         Self { name: name.into(), toc: Arc::new(toc), place: Arc::new(place) }
     }
 
@@ -155,19 +155,19 @@ impl RandomAccess {
     #[must_use]
     pub fn size(&self, entry: &Entry) -> Option<u64> {
         match &*self.place {
-            Place::Custom(custom) => custom.size(entry),
-            Place::Files(_) if entry.desc == Desc::Blobs => None,
-            Place::Files(files) => files.size(entry, self.toc.header.version),
+            RandomFile::Custom(custom) => custom.size(entry),
+            RandomFile::Files(_) if entry.desc == Desc::Blobs => None,
+            RandomFile::Files(files) => files.size(entry, self.toc.header.version),
         }
     }
 
     /// A fault of the archive as a whole, outside the data of its entries. Entries that can be
     /// opened are unaffected.
     #[must_use]
-    pub fn fault(&self) -> Option<Error> {
+    pub fn fault(&self) -> Option<ArchiveError> {
         match &*self.place {
-            Place::Custom(custom) => custom.fault().map(|error| error.in_archive(&self.name)),
-            Place::Files(_) => None,
+            RandomFile::Custom(custom) => custom.fault().map(|error| error.in_archive(&self.name)),
+            RandomFile::Files(_) => None,
         }
     }
 
@@ -176,20 +176,20 @@ impl RandomAccess {
     #[must_use]
     pub(crate) fn behind(&self) -> u64 {
         match &*self.place {
-            Place::Custom(custom) => custom.behind(),
-            Place::Files(_) => 0,
+            RandomFile::Custom(custom) => custom.behind(),
+            RandomFile::Files(_) => 0,
         }
     }
 
     /// Whether the entry's size may include bytes after its data that belong to no entry.
     pub(crate) fn is_last(&self, entry: &Entry) -> bool {
-        matches!(&*self.place, Place::Custom(custom) if custom.is_last(entry))
+        matches!(&*self.place, RandomFile::Custom(custom) if custom.is_last(entry))
     }
 
     fn check(&self, entry: &Entry) -> Result<()> {
         let found = match &*self.place {
-            Place::Custom(custom) => custom.check(entry),
-            Place::Files(files) => {
+            RandomFile::Custom(custom) => custom.check(entry),
+            RandomFile::Files(files) => {
                 let version = self.toc.header.version;
                 files.open(entry, version, Form::Inflated, ReadCounter::default()).map(drop)
             }
@@ -215,8 +215,8 @@ impl RandomAccess {
 
     fn open_as(&self, entry: &Entry, form: Form, counter: ReadCounter) -> Result<Data> {
         let data = match &*self.place {
-            Place::Custom(custom) => custom.open(entry, form, counter),
-            Place::Files(files) => files.open(entry, self.toc.header.version, form, counter),
+            RandomFile::Custom(custom) => custom.open(entry, form, counter),
+            RandomFile::Files(files) => files.open(entry, self.toc.header.version, form, counter),
         };
         data.map_err(|error| error.in_entry(entry).in_archive(&self.name))
     }
@@ -233,7 +233,7 @@ pub fn open(input: &Input) -> Result<Archive> {
         Input::Stdin => open_stdin(&name),
         Input::Path(path) if path.is_dir() => open_directory(&name, path.clone()),
         Input::Path(path) => {
-            let file = File::open(path).map_err(Error::from_io);
+            let file = File::open(path).map_err(ArchiveError::from_io);
             file.and_then(|file| locate(&name, file, true))
         }
         #[cfg(feature = "http")]
@@ -249,7 +249,7 @@ fn open_directory(name: &str, path: PathBuf) -> Result<Archive> {
         // Any other error has its own explanation.
         Err(error) if matches!(error.kind(), ErrorKind::Missing(_)) => {
             let what = "not a pg_dump directory archive (no toc.dat)".to_owned();
-            return Err(Error::new(ErrorKind::NotAnArchive(what)));
+            return Err(ArchiveError::new(ErrorKind::NotAnArchive(what)));
         }
         toc => toc?,
     };
@@ -257,7 +257,7 @@ fn open_directory(name: &str, path: PathBuf) -> Result<Archive> {
         let head = File::open(path.join("toc.dat")).ok().map(mangled::head);
         mangled::explained(error, &head.unwrap_or_default()).in_file("toc.dat")
     })?;
-    Ok(random(name, toc, Format::Directory, Place::Files(files), origin))
+    Ok(random(name, toc, Format::Directory, RandomFile::Files(files), origin))
 }
 
 /// Opens an archive as a stream. `name` is its name in messages.
@@ -273,7 +273,8 @@ pub fn open_stream(name: &str, reader: Box<dyn Read + Send>) -> Result<Archive> 
 /// # Errors
 /// As [`open`].
 pub fn open_file(name: &str, mut file: File) -> Result<Archive> {
-    let archive = file.rewind().map_err(Error::from_io).and_then(|()| locate(name, file, true));
+    let archive =
+        file.rewind().map_err(ArchiveError::from_io).and_then(|()| locate(name, file, true));
     archive.map_err(|error| error.in_archive(name))
 }
 
@@ -281,17 +282,17 @@ pub fn open_file(name: &str, mut file: File) -> Result<Archive> {
 fn open_url(name: &str, address: &Address) -> Result<Archive> {
     let fixed = Fixed(address.clone());
     let download = Download::start(fixed, None, Start::default(), DownloadOptions::default());
-    let download = download.map_err(|error| Error::from_io(std::io::Error::other(error)))?;
+    let download = download.map_err(|error| ArchiveError::from_io(std::io::Error::other(error)))?;
     stream(name, Box::new(download.into_reader()))
 }
 
 fn locate(name: &str, mut file: File, is_whole: bool) -> Result<Archive> {
-    let metadata = file.metadata().map_err(Error::from_io)?;
+    let metadata = file.metadata().map_err(ArchiveError::from_io)?;
     if !metadata.is_file() {
         return stream(name, Box::new(file));
     }
     // Standard input may have been read from already.
-    let start = file.stream_position().map_err(Error::from_io)?;
+    let start = file.stream_position().map_err(ArchiveError::from_io)?;
     let slice = FileSlice::new(Arc::new(file), start, metadata.len());
     let origin = Origin::file(slice.clone());
     let found = locate_in(name, &slice, is_whole);
@@ -309,11 +310,11 @@ fn locate_in(name: &str, slice: &FileSlice, is_whole: bool) -> Result<Archive> {
         detect::Located::Custom(slice) => {
             let (toc, data_start) = Toc::read_custom(slice.clone())?;
             let custom = Box::new(CustomFile::new(slice, &toc, data_start));
-            Ok(random(name, toc, Format::Custom, Place::Custom(custom), origin))
+            Ok(random(name, toc, Format::Custom, RandomFile::Custom(custom), origin))
         }
         detect::Located::Files(files) => {
             let toc = Toc::read_files(files.toc()?).map_err(|error| error.in_file("toc.dat"))?;
-            Ok(random(name, toc, Format::Tar, Place::Files(Arc::new(files)), origin))
+            Ok(random(name, toc, Format::Tar, RandomFile::Files(Arc::new(files)), origin))
         }
         detect::Located::Stream => {
             let again = is_whole.then(|| slice.clone());
@@ -326,13 +327,13 @@ fn locate_in(name: &str, slice: &FileSlice, is_whole: bool) -> Result<Archive> {
 
 fn open_stdin(name: &str) -> Result<Archive> {
     use std::os::fd::AsFd;
-    let handle = std::io::stdin().as_fd().try_clone_to_owned().map_err(Error::from_io)?;
+    let handle = std::io::stdin().as_fd().try_clone_to_owned().map_err(ArchiveError::from_io)?;
     let file = File::from(handle);
     // `nocturne restore < file` is seekable, a pipe is not.
     locate(name, file, false)
 }
 
-fn random(name: &str, toc: Toc, format: Format, place: Place, origin: Origin) -> Archive {
+fn random(name: &str, toc: Toc, format: Format, place: RandomFile, origin: Origin) -> Archive {
     let access = RandomAccess::new(name, toc, place);
     Archive {
         name: name.to_owned(),

@@ -13,10 +13,10 @@ use crate::archive::stream::Sink;
 
 /// Where an archive is stored.
 #[derive(Clone, Debug, Default)]
-pub struct Origin(Place);
+pub struct Origin(Location);
 
 #[derive(Clone, Debug, Default)]
-enum Place {
+enum Location {
     /// It came over a pipe or a network.
     #[default]
     Elsewhere,
@@ -26,11 +26,11 @@ enum Place {
 
 impl Origin {
     pub(super) fn file(slice: FileSlice) -> Self {
-        Self(Place::File(slice))
+        Self(Location::File(slice))
     }
 
     pub(super) fn directory(path: PathBuf) -> Self {
-        Self(Place::Directory(path))
+        Self(Location::Directory(path))
     }
 
     /// The state of the archive's files: their sizes and times. While it is unchanged, no one has
@@ -40,25 +40,25 @@ impl Origin {
     /// When the metadata cannot be read.
     pub(crate) fn state(&self) -> io::Result<Option<String>> {
         match &self.0 {
-            Place::Elsewhere => Ok(None),
-            Place::File(slice) => Ok(Some(of_file(&slice.metadata()?))),
-            Place::Directory(path) => of_directory(path).map(Some),
+            Location::Elsewhere => Ok(None),
+            Location::File(slice) => Ok(Some(of_file(&slice.metadata()?))),
+            Location::Directory(path) => of_directory(path).map(Some),
         }
     }
 
     /// Reads the file from its start as a stream, into `sink`. `None` if there is no file.
     pub(crate) fn walk(&self, sink: &mut dyn Sink) -> Option<Result<()>> {
         match &self.0 {
-            Place::File(slice) => {
+            Location::File(slice) => {
                 Some(reader::read(Box::new(slice.clone()), Some(slice.clone()), sink))
             }
-            Place::Elsewhere | Place::Directory(_) => None,
+            Location::Elsewhere | Location::Directory(_) => None,
         }
     }
 
     /// Whether [`Origin::walk`] can read it.
     pub(crate) fn is_file(&self) -> bool {
-        matches!(self.0, Place::File(_))
+        matches!(self.0, Location::File(_))
     }
 }
 

@@ -18,8 +18,8 @@ use super::detect::{
 use crate::archive::budget::{Budget, Proportionate};
 use crate::archive::codec::{Decoder, GzipFraming};
 use crate::archive::slice::{Counted, FileSlice, ReadCounter};
-use crate::archive::stream::{Answer, FilesWalk, Halt, Item, Sink, walk_custom};
-use crate::archive::{Error, ErrorKind, Format, Result, Toc};
+use crate::archive::stream::{Answer, FilesWalk, Halt, Sink, StreamItem, walk_custom};
+use crate::archive::{ArchiveError, ErrorKind, Format, Result, Toc};
 
 /// The most nested wrappers: even gzip, tar, gzip and tar again is unusual.
 const MAX_DEPTH: usize = 5;
@@ -60,9 +60,10 @@ impl StreamAccess {
                     read(reader, again, &mut relay).map_err(|error| error.in_archive(&name));
                 relay.finish(result);
             })
-            .map_err(Error::from_io)?;
-        let (toc, format) =
-            toc_in.recv().unwrap_or_else(|_| Err(Error::truncated("no table of contents")))?;
+            .map_err(ArchiveError::from_io)?;
+        let (toc, format) = toc_in
+            .recv()
+            .unwrap_or_else(|_| Err(ArchiveError::truncated("no table of contents")))?;
         Ok((toc, format, Self { start }))
     }
 
@@ -71,7 +72,7 @@ impl StreamAccess {
     pub fn run(self, sink: Box<dyn Sink + Send>, done: impl FnOnce(Result<()>) + Send + 'static) {
         // The thread waits for this until it ends, and it ends early only in a panic.
         if let Err(unsent) = self.start.send((sink, Box::new(done))) {
-            (unsent.0.1)(Err(Error::truncated("the stream reader stopped unexpectedly")));
+            (unsent.0.1)(Err(ArchiveError::truncated("the stream reader stopped unexpectedly")));
         }
     }
 }
@@ -94,7 +95,7 @@ impl Relay {
             (Some(done), _) => done(result),
             (None, Some(toc)) => {
                 let error =
-                    result.err().unwrap_or_else(|| Error::truncated("no table of contents"));
+                    result.err().unwrap_or_else(|| ArchiveError::truncated("no table of contents"));
                 // The receiver is gone, so there is no one to notify.
                 let _ = toc.send(Err(error));
             }
@@ -121,7 +122,7 @@ impl Sink for Relay {
         }
     }
 
-    fn begin(&mut self, item: &Item) -> Answer {
+    fn begin(&mut self, item: &StreamItem) -> Answer {
         self.forward(|sink| sink.begin(item))
     }
 
@@ -150,7 +151,7 @@ pub(super) fn read(
     let toc_is_late = match start(reader, None, sink) {
         Ok(()) | Err(Halt::Stopped) => return Ok(()),
         Err(Halt::Error(error)) => return Err(error),
-        Err(Halt::TocLate) => Error::new(ErrorKind::NotAnArchive(
+        Err(Halt::TocLate) => ArchiveError::new(ErrorKind::NotAnArchive(
             "its table of contents (toc.dat) comes after data, so it cannot be read as a stream: \
              pass the archive as a file"
                 .to_owned(),
@@ -163,7 +164,9 @@ pub(super) fn read(
     let toc = match (found, find.0) {
         (_, Some(toc)) => toc,
         (Err(Halt::Error(error)), None) => return Err(error),
-        (_, None) => return Err(Error::missing("the file toc.dat is missing from the archive")),
+        (_, None) => {
+            return Err(ArchiveError::missing("the file toc.dat is missing from the archive"));
+        }
     };
     if sink.toc(&toc, Format::Tar) == Answer::Stop {
         return Ok(());
@@ -171,7 +174,7 @@ pub(super) fn read(
     match start(Box::new(again), Some(Late::Known(&toc)), sink) {
         Ok(()) | Err(Halt::Stopped) => Ok(()),
         Err(Halt::Error(error)) => Err(error),
-        Err(Halt::TocLate) => Err(Error::malformed("the archive changed while it was read")),
+        Err(Halt::TocLate) => Err(ArchiveError::malformed("the archive changed while it was read")),
     }
 }
 
@@ -193,7 +196,7 @@ impl Sink for FindToc {
         Answer::Stop
     }
 
-    fn begin(&mut self, _: &Item) -> Answer {
+    fn begin(&mut self, _: &StreamItem) -> Answer {
         Answer::Skip
     }
 
@@ -231,7 +234,7 @@ fn start(
 fn walk(reader: Box<dyn Read + '_>, depth: usize, on: &mut Walk<'_>) -> Result<(), Halt> {
     if depth > MAX_DEPTH {
         let what = format!("the archive is wrapped more than {MAX_DEPTH} times");
-        return Err(Error::new(ErrorKind::Limit(what)).into());
+        return Err(ArchiveError::new(ErrorKind::Limit(what)).into());
     }
     let (magic, head, mut reader) = peek(reader)?;
     match magic {
@@ -245,7 +248,7 @@ fn walk(reader: Box<dyn Read + '_>, depth: usize, on: &mut Walk<'_>) -> Result<(
         Magic::Unknown => return Err(not_an_archive(&head).into()),
     }
     // Read to the very end, to a wrapper's checksum.
-    io::copy(&mut reader, &mut io::sink()).map_err(Error::from_io)?;
+    io::copy(&mut reader, &mut io::sink()).map_err(ArchiveError::from_io)?;
     Ok(())
 }
 
@@ -258,7 +261,7 @@ fn walk_tar(reader: &mut impl Read, depth: usize, on: &mut Walk<'_>) -> Result<(
     let mut found = false;
     let headers = Rc::new(Cell::new(MEMBER_HEADERS));
     let mut tar = tar::Archive::new(Headers { reader, left: headers.clone() });
-    for entry in tar.entries().map_err(Error::from_io)? {
+    for entry in tar.entries().map_err(ArchiveError::from_io)? {
         let mut entry = entry.map_err(tar_error)?;
         headers.set(u64::MAX);
         if entry.header().entry_type().is_file() {
@@ -281,7 +284,7 @@ fn walk_tar(reader: &mut impl Read, depth: usize, on: &mut Walk<'_>) -> Result<(
             }
         }
         // Read to the member's end here, so that only headers precede the next member.
-        io::copy(&mut entry, &mut io::sink()).map_err(Error::from_io)?;
+        io::copy(&mut entry, &mut io::sink()).map_err(ArchiveError::from_io)?;
         headers.set(MEMBER_HEADERS);
     }
     match files {
@@ -305,7 +308,7 @@ impl<R: Read> Read for Headers<R> {
         let left = self.left.get().checked_sub(read as u64);
         self.left.set(left.ok_or_else(|| {
             let what = format!("a tar member's name and attributes exceed {MEMBER_HEADERS} bytes");
-            Error::new(ErrorKind::Limit(what))
+            ArchiveError::new(ErrorKind::Limit(what))
         })?);
         Ok(read)
     }
@@ -323,7 +326,7 @@ impl<R: Read> Read for Whole<R> {
         let read = self.reader.read(output)?;
         self.left = self.left.saturating_sub(read as u64);
         if read == 0 && !output.is_empty() && self.left > 0 {
-            return Err(Error::truncated("in a tar member").into());
+            return Err(ArchiveError::truncated("in a tar member").into());
         }
         Ok(read)
     }

@@ -7,8 +7,8 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use bytes::Bytes;
 
 use super::StreamAccess;
-use crate::archive::stream::{Answer, Item, ItemOf, ItemReader, Piece, Sink};
-use crate::archive::{Data, DumpId, Entry, Error, Format, ReadCounter, Result, Toc};
+use crate::archive::stream::{Answer, ItemBytes, ItemOf, ItemReader, Sink, StreamItem};
+use crate::archive::{ArchiveError, Data, DumpId, Entry, Format, ReadCounter, Result, Toc};
 
 /// Pieces of 128 KiB between the stream's thread and the reader.
 const IN_FLIGHT: usize = 8;
@@ -19,7 +19,7 @@ pub struct Sequential {
 }
 
 enum Message {
-    Item(Item, Receiver<Piece>),
+    Item(StreamItem, Receiver<ItemBytes>),
     Done(Result<()>),
 }
 
@@ -49,11 +49,11 @@ impl Sequential {
             }
             Ok(Message::Item(..)) => {
                 let what = "the stream is not in the script's order: unpack it to a file first";
-                Err(Error::missing(what).in_entry(entry))
+                Err(ArchiveError::missing(what).in_entry(entry))
             }
             Ok(Message::Done(Err(error))) => Err(error),
             Ok(Message::Done(Ok(()))) | Err(_) => {
-                Err(Error::missing("the archive has no data for it").in_entry(entry))
+                Err(ArchiveError::missing("the archive has no data for it").in_entry(entry))
             }
         }
     }
@@ -69,7 +69,7 @@ impl Sequential {
                 Ok(Some((item.of, item.data(reader))))
             }
             Ok(Message::Done(result)) => result.map(|()| None),
-            Err(_) => Err(Error::truncated("the stream reader stopped unexpectedly")),
+            Err(_) => Err(ArchiveError::truncated("the stream reader stopped unexpectedly")),
         }
     }
 
@@ -88,11 +88,11 @@ struct Forward {
     messages: SyncSender<Message>,
     wanted: HashSet<DumpId>,
     objects: bool,
-    current: Option<SyncSender<Piece>>,
+    current: Option<SyncSender<ItemBytes>>,
 }
 
 impl Forward {
-    fn pass_on(&mut self, piece: Piece) -> Answer {
+    fn pass_on(&mut self, piece: ItemBytes) -> Answer {
         match &self.current {
             Some(current) if current.send(piece).is_ok() => Answer::Take,
             _ => Answer::Skip,
@@ -105,7 +105,7 @@ impl Sink for Forward {
         Answer::Take
     }
 
-    fn begin(&mut self, item: &Item) -> Answer {
+    fn begin(&mut self, item: &StreamItem) -> Answer {
         let wanted = match item.of {
             ItemOf::Entry(id) => self.wanted.contains(&id),
             ItemOf::LargeObject(_) => self.objects,
@@ -122,11 +122,11 @@ impl Sink for Forward {
     }
 
     fn bytes(&mut self, bytes: Bytes) -> Answer {
-        self.pass_on(Piece::Bytes(bytes))
+        self.pass_on(ItemBytes::Bytes(bytes))
     }
 
     fn end(&mut self) -> Answer {
-        let answer = self.pass_on(Piece::End);
+        let answer = self.pass_on(ItemBytes::End);
         self.current = None;
         answer
     }

@@ -6,8 +6,8 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use bytes::Bytes;
 
 use super::StreamAccess;
-use crate::archive::stream::{Answer, Item, ItemOf, Sink};
-use crate::archive::{Desc, DumpId, Error, Format, Result, Toc};
+use crate::archive::stream::{Answer, ItemOf, Sink, StreamItem};
+use crate::archive::{ArchiveError, Desc, DumpId, Format, Result, Toc};
 
 /// Bytes of data in the archive, by entry.
 pub type Sizes = HashMap<DumpId, u64>;
@@ -27,7 +27,7 @@ impl StreamAccess {
             let _ = done.send(ended);
         });
         let sizes = receiver.recv().unwrap_or_default();
-        let gone = || Error::truncated("the stream reader stopped unexpectedly");
+        let gone = || ArchiveError::truncated("the stream reader stopped unexpectedly");
         // The stream's thread always replies, unless it panicked.
         result.recv().unwrap_or_else(|_| Err(gone())).map(|()| sizes)
     }
@@ -47,7 +47,7 @@ impl Sink for Counter {
         Answer::Take
     }
 
-    fn begin(&mut self, item: &Item) -> Answer {
+    fn begin(&mut self, item: &StreamItem) -> Answer {
         self.current = match item.of {
             ItemOf::Entry(id) => Some(id),
             ItemOf::LargeObject(_) => self.objects,

@@ -150,7 +150,7 @@ pub fn of_large_objects(objects: impl IntoIterator<Item = (u32, Digest)>) -> Dig
 
 /// The line of one entry in a digest file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Line {
+pub struct DigestLine {
     /// The digest of the entry's data.
     pub digest: Digest,
     /// The number of rows, statements or large objects, if they can be counted.
@@ -163,7 +163,7 @@ pub struct Line {
 
 /// A digest file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Digests(BTreeMap<DumpId, Line>);
+pub struct Digests(BTreeMap<DumpId, DigestLine>);
 
 /// Why a digest file cannot be used.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -227,18 +227,18 @@ impl Digests {
     }
 
     /// Adds an entry. Returns its previous line, if any.
-    pub fn insert(&mut self, id: DumpId, line: Line) -> Option<Line> {
+    pub fn insert(&mut self, id: DumpId, line: DigestLine) -> Option<DigestLine> {
         self.0.insert(id, line)
     }
 
     /// The line of an entry.
     #[must_use]
-    pub fn get(&self, id: DumpId) -> Option<&Line> {
+    pub fn get(&self, id: DumpId) -> Option<&DigestLine> {
         self.0.get(&id)
     }
 
     /// All entries, by their numbers.
-    pub fn iter(&self) -> impl Iterator<Item = (DumpId, &Line)> {
+    pub fn iter(&self) -> impl Iterator<Item = (DumpId, &DigestLine)> {
         self.0.iter().map(|(id, line)| (*id, line))
     }
 
@@ -269,7 +269,7 @@ impl Digests {
     }
 }
 
-impl Line {
+impl DigestLine {
     /// The most important difference of `found` from this.
     #[must_use]
     pub fn change(&self, found: &Self) -> Option<String> {
@@ -292,7 +292,7 @@ impl fmt::Display for Digests {
     /// The text of the file.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{HEADER}")?;
-        for (id, Line { digest, rows, bytes, label }) in &self.0 {
+        for (id, DigestLine { digest, rows, bytes, label }) in &self.0 {
             write!(f, "{digest}  ")?;
             match rows {
                 Some(rows) => write!(f, "{rows}")?,
@@ -304,7 +304,7 @@ impl fmt::Display for Digests {
     }
 }
 
-fn parse_line(text: &str) -> Result<(DumpId, Line), &'static str> {
+fn parse_line(text: &str) -> Result<(DumpId, DigestLine), &'static str> {
     let mut fields = text.splitn(5, "  ");
     let mut field = || fields.next().ok_or("expected five fields, two spaces apart");
     let digest = Digest::from_hex(field()?).ok_or("the digest is not 64 hexadecimal digits")?;
@@ -315,7 +315,7 @@ fn parse_line(text: &str) -> Result<(DumpId, Line), &'static str> {
     let bytes = field()?.parse().map_err(|_| "the number of bytes is not a number")?;
     let id = field()?.parse().ok().filter(|id| *id >= 0).ok_or("the dump ID is not a number")?;
     let label = field()?.to_owned();
-    Ok((DumpId(id), Line { digest, rows, bytes, label }))
+    Ok((DumpId(id), DigestLine { digest, rows, bytes, label }))
 }
 
 /// Text that is safe in one line and on a terminal: control characters, which names in an archive
@@ -338,7 +338,7 @@ mod tests {
 
     fn sample() -> Digests {
         let mut digests = Digests::default();
-        let line = |text: &str, rows, label: &str| Line {
+        let line = |text: &str, rows, label: &str| DigestLine {
             digest: Digest::of(text.as_bytes()),
             rows,
             bytes: text.len() as u64,
@@ -379,7 +379,7 @@ mod tests {
         assert_eq!(expected.compare(&expected, false), []);
         let mut found = Digests::default();
         let changed =
-            Line { digest: Digest::of(b"2\n"), ..sample().get(DumpId(7)).unwrap().clone() };
+            DigestLine { digest: Digest::of(b"2\n"), ..sample().get(DumpId(7)).unwrap().clone() };
         found.insert(DumpId(7), changed);
         found.insert(DumpId(9), sample().get(DumpId(7)).unwrap().clone());
         let told: Vec<_> =

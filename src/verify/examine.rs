@@ -10,7 +10,7 @@ use super::VerifyOptions;
 use super::digests::{Digest, of_large_objects};
 use super::error_chain;
 use super::report::Count;
-use crate::archive::{Data, Desc, Entry, Error, ReadCounter, Result, Toc};
+use crate::archive::{ArchiveError, Data, Desc, Entry, ReadCounter, Result, Toc};
 use crate::rows::{CopyText, RowHasher, RowSet, RowSetKey, refuse_nul};
 use crate::sql::split::Splitter;
 
@@ -96,7 +96,7 @@ impl Reading {
                 while let Some(object) = objects.next_object()? {
                     let mut tap = self.tap(object.content, counter, start + findings.read);
                     tap.parts = self.rows.is_some().then(Parts::default);
-                    let end = io::copy(&mut tap, &mut io::sink()).map_err(Error::from_io);
+                    let end = io::copy(&mut tap, &mut io::sink()).map_err(ArchiveError::from_io);
                     findings.bytes += tap.bytes;
                     findings.read = counter.get() - start;
                     end?;
@@ -150,7 +150,7 @@ impl Reading {
             findings.count = Some(Count::Statements(splitter.statements()));
             result
         } else {
-            io::copy(&mut tap, &mut io::sink()).map(drop).map_err(Error::from_io)
+            io::copy(&mut tap, &mut io::sink()).map(drop).map_err(ArchiveError::from_io)
         };
         findings.bytes = tap.bytes;
         findings.digest = tap.digest();
@@ -179,7 +179,7 @@ fn statements(reader: &mut impl Read, splitter: &mut Splitter) -> Result<()> {
             Ok(0) => break,
             Ok(read) => read,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) => return Err(Error::from_io(error)),
+            Err(error) => return Err(ArchiveError::from_io(error)),
         };
         let mut rest = &buffer[..read];
         refuse_nul(rest, before)?;
@@ -188,9 +188,11 @@ fn statements(reader: &mut impl Read, splitter: &mut Splitter) -> Result<()> {
             rest = &rest[end..];
         }
     }
-    let ending = splitter.finish().map_err(|error| Error::truncated(error.to_string()))?;
+    let ending = splitter.finish().map_err(|error| ArchiveError::truncated(error.to_string()))?;
     if !ending.has_final_blank_lines() {
-        return Err(Error::truncated("the statements end without pg_dump's final blank lines"));
+        return Err(ArchiveError::truncated(
+            "the statements end without pg_dump's final blank lines",
+        ));
     }
     Ok(())
 }

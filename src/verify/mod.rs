@@ -32,7 +32,7 @@ pub(crate) use examine::{OBJECT_PART, ObjectFound};
 pub(crate) use report::counted;
 pub use report::{Count, EntryReport, VerifyReport};
 
-use crate::archive::{DataLocation, DumpId, Entry, Error, Section, Toc};
+use crate::archive::{ArchiveError, DataLocation, DumpId, Entry, Section, Toc};
 use crate::rows::RowSetKey;
 use crate::source::{Access, Archive, bytes_behind};
 use examine::{Findings, Reading};
@@ -69,7 +69,7 @@ impl VerifyOptions {
 
 /// The progress of a verification.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Progress {
+pub struct VerifyProgress {
     /// Finished entries, intact or not.
     pub entries_done: usize,
     /// Entries to read.
@@ -89,7 +89,7 @@ enum Message {
     /// The number of bytes after the last data of a stream.
     Behind(u64),
     /// The end of a stream, with its result.
-    Over(Result<(), Error>),
+    Over(Result<(), ArchiveError>),
 }
 
 /// Reads all data of an archive. `progress` is called on the calling thread, several times a
@@ -97,7 +97,7 @@ enum Message {
 pub fn verify(
     archive: Archive,
     options: &VerifyOptions,
-    progress: &dyn Fn(Progress),
+    progress: &dyn Fn(VerifyProgress),
 ) -> VerifyReport {
     let toc = archive.toc.clone();
     let mut report = VerifyReport::new(&archive, options);
@@ -158,15 +158,15 @@ struct Collector<'a> {
     /// Why a stream was not read to its end.
     halted: Option<String>,
     reading: Reading,
-    progress: Progress,
-    tell: &'a dyn Fn(Progress),
+    progress: VerifyProgress,
+    tell: &'a dyn Fn(VerifyProgress),
 }
 
 impl<'a> Collector<'a> {
-    fn new(entries: Vec<Entry>, reading: Reading, tell: &'a dyn Fn(Progress)) -> Self {
+    fn new(entries: Vec<Entry>, reading: Reading, tell: &'a dyn Fn(VerifyProgress)) -> Self {
         Self {
             found: entries.iter().map(|_| None).collect(),
-            progress: Progress { entries: entries.len(), ..Progress::default() },
+            progress: VerifyProgress { entries: entries.len(), ..VerifyProgress::default() },
             entries,
             errors: Vec::new(),
             behind: 0,
@@ -285,7 +285,7 @@ fn put(bytes: &mut Vec<u8>, text: Option<&str>) {
 }
 
 /// An error and its causes, in one line.
-fn error_chain(error: &Error) -> String {
+fn error_chain(error: &ArchiveError) -> String {
     let mut text = error.to_string();
     let mut source = std::error::Error::source(error);
     while let Some(cause) = source {

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::digests::{Digest, Digests, Line, TOC_ID, one_line};
+use super::digests::{Digest, DigestLine, Digests, TOC_ID, one_line};
 use super::examine::{Findings, ObjectFound};
 use super::{VerifyOptions, toc_digest};
 use crate::archive::{Compression, DumpId, Entry, Format};
@@ -156,7 +156,7 @@ impl VerifyReport {
         let mut digests = Digests::default();
         if let Some(digest) = self.toc_digest {
             let label = "table of contents".to_owned();
-            digests.insert(TOC_ID, Line { digest, rows: None, bytes: 0, label });
+            digests.insert(TOC_ID, DigestLine { digest, rows: None, bytes: 0, label });
         }
         for entry in &self.entries {
             if let Some(digest) = entry.digest {
@@ -164,7 +164,7 @@ impl VerifyReport {
                 let rows = entry.count.map(Count::number);
                 digests.insert(
                     DumpId(entry.dump_id),
-                    Line { digest, rows, bytes: entry.bytes, label },
+                    DigestLine { digest, rows, bytes: entry.bytes, label },
                 );
             }
         }

@@ -14,7 +14,7 @@ use rayon::ThreadPool;
 use super::examine::Reading;
 use super::expected::Expected;
 use super::{Collector, Message, VerifyOptions, has_data};
-use crate::archive::stream::{Answer, Item, ItemOf, ItemReader, Piece, Sink};
+use crate::archive::stream::{Answer, ItemBytes, ItemOf, ItemReader, Sink, StreamItem};
 use crate::archive::{DumpId, Entry, Format, ReadCounter, Toc};
 use crate::source::StreamAccess;
 
@@ -22,10 +22,10 @@ use crate::source::StreamAccess;
 const WAITING: usize = 16;
 
 /// An item on its way to a decoder.
-struct Job {
+struct VerifyJob {
     entry: DumpId,
-    item: Item,
-    pieces: Receiver<Piece>,
+    item: StreamItem,
+    pieces: Receiver<ItemBytes>,
 }
 
 /// Reads all of the stream.
@@ -66,10 +66,15 @@ pub(super) fn read(
 }
 
 /// A pool thread: decodes one item after another.
-fn decode(queue: &Mutex<Receiver<Job>>, messages: &Sender<Message>, toc: &Toc, reading: &Reading) {
+fn decode(
+    queue: &Mutex<Receiver<VerifyJob>>,
+    messages: &Sender<Message>,
+    toc: &Toc,
+    reading: &Reading,
+) {
     loop {
         let job = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        let Ok(Job { entry: id, item, pieces }) = job else {
+        let Ok(VerifyJob { entry: id, item, pieces }) = job else {
             return;
         };
         let Some(entry) = toc.get(id) else {
@@ -89,9 +94,9 @@ struct Dispatch {
     toc: Arc<Toc>,
     options: VerifyOptions,
     expected: Arc<Expected>,
-    jobs: SyncSender<Job>,
+    jobs: SyncSender<VerifyJob>,
     /// Receives the pieces of the current item.
-    current: Option<SyncSender<Piece>>,
+    current: Option<SyncSender<ItemBytes>>,
     messages: Sender<Message>,
 }
 
@@ -121,7 +126,7 @@ impl Sink for Dispatch {
         Answer::Take
     }
 
-    fn begin(&mut self, item: &Item) -> Answer {
+    fn begin(&mut self, item: &StreamItem) -> Answer {
         let entry = match self.owner(item.of) {
             Ok(entry) if self.options.wants(entry.dump_id) => entry.dump_id,
             Ok(_) => return Answer::Skip,
@@ -133,14 +138,14 @@ impl Sink for Dispatch {
         };
         let (current, pieces) = sync_channel(WAITING);
         self.current = Some(current);
-        match self.jobs.send(Job { entry, item: item.clone(), pieces }) {
+        match self.jobs.send(VerifyJob { entry, item: item.clone(), pieces }) {
             Ok(()) => Answer::Take,
             Err(_) => Answer::Stop,
         }
     }
 
     fn bytes(&mut self, bytes: Bytes) -> Answer {
-        let sent = self.current.as_ref().map(|current| current.send(Piece::Bytes(bytes)));
+        let sent = self.current.as_ref().map(|current| current.send(ItemBytes::Bytes(bytes)));
         // A decoder that found damage does not need the rest.
         if matches!(sent, Some(Ok(()))) { Answer::Take } else { Answer::Skip }
     }
@@ -148,7 +153,7 @@ impl Sink for Dispatch {
     fn end(&mut self) -> Answer {
         if let Some(current) = self.current.take() {
             // A decoder that found damage has already exited.
-            let _ = current.send(Piece::End);
+            let _ = current.send(ItemBytes::End);
         }
         Answer::Take
     }

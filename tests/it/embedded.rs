@@ -14,7 +14,7 @@ use crate::common::versions::newest;
 use crate::common::{
     Cluster, Proxy, Tool, assert_same_database, cluster, for_each_version, versions, wait_until,
 };
-use nocturne::embedded::{Embedded, EmbeddedOptions, Error, Installation, Listen};
+use nocturne::embedded::{Embedded, EmbeddedError, EmbeddedOptions, Installation, Listen};
 
 fn start(options: &EmbeddedOptions) -> Embedded {
     Embedded::start(options).unwrap_or_else(|error| panic!("{error}"))
@@ -159,7 +159,7 @@ fn requested_port_in_use_is_an_error() {
     let listen = Listen::Loopback { port: Some(port) };
     let error =
         Embedded::start(&EmbeddedOptions { listen, ..Cluster::options(newest()) }).unwrap_err();
-    assert!(matches!(&error, Error::Exited { log } if log.contains("in use")), "{error}");
+    assert!(matches!(&error, EmbeddedError::Exited { log } if log.contains("in use")), "{error}");
 }
 
 #[test]
@@ -190,7 +190,7 @@ fn data_of_another_version_is_refused() {
     drop(start(&EmbeddedOptions { data_dir: data_dir.clone(), ..Cluster::options(oldest) }));
     let error =
         Embedded::start(&EmbeddedOptions { data_dir, ..Cluster::options(newest) }).unwrap_err();
-    assert!(matches!(error, Error::WrongVersion { .. }), "{error}");
+    assert!(matches!(error, EmbeddedError::WrongVersion { .. }), "{error}");
 }
 
 #[test]

@@ -5,7 +5,9 @@ use std::sync::Mutex;
 
 use crate::common::cluster::repository;
 use crate::common::{Owned, cluster, folder, until, versions};
-use nocturne::replicate::enrich::{self, EnrichError, Enrichment, Outcome, Progress, Report};
+use nocturne::replicate::enrich::{
+    self, EnrichError, EnrichProgress, Enrichment, FileOutcome, Report,
+};
 use nocturne::replicate::sql_file::FileError;
 use tokio_util::sync::CancellationToken;
 
@@ -190,8 +192,8 @@ fn files_on_larger_tables_start_first() {
             )
             .await;
         let begun = Mutex::new(Vec::new());
-        let tell = |progress: Progress<'_>| {
-            if let Progress::Started { file } = progress {
+        let tell = |progress: EnrichProgress<'_>| {
+            if let EnrichProgress::Started { file } = progress {
                 begun.lock().unwrap().push(file.to_owned());
             }
         };
@@ -245,8 +247,8 @@ fn stopping_cancels_the_statement_on_the_server() {
         let enrichment = Enrichment::read(folder.path()).unwrap();
         let stop = CancellationToken::new();
         let target = owned.target();
-        let begun = |progress: Progress<'_>| {
-            assert!(matches!(progress, Progress::Started { file: "a.sql" }), "{progress:?}");
+        let begun = |progress: EnrichProgress<'_>| {
+            assert!(matches!(progress, EnrichProgress::Started { file: "a.sql" }), "{progress:?}");
         };
         let run = enrich::run(&enrichment, &target, 2, &stop, begun);
         let cancel = async {
@@ -314,7 +316,7 @@ fn outcome_holds_the_error_of_its_file() {
     block_on(async {
         let owned = Owned::new(cluster(15), "enrich_error");
         let report = enrich(&owned, folder.path(), 1).await;
-        let Outcome::Failed(FileError::Statement { line: 1, source, .. }) =
+        let FileOutcome::Failed(FileError::Statement { line: 1, source, .. }) =
             &report.files[0].outcome
         else {
             panic!("{report:?}");

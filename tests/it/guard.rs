@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use nocturne::replicate::lock::LockError;
-use nocturne::replicate::night::{Guard, NightError};
+use nocturne::replicate::night::{LockWatch, NightError};
 use nocturne::server::{Session, SessionSettings, Target};
 use tokio_util::sync::CancellationToken;
 
@@ -19,8 +19,8 @@ async fn place(name: &str) -> (Database<'static>, Target, Session) {
     (database, target, session)
 }
 
-async fn guard(target: &Target) -> Guard<'_> {
-    Guard::take(target).await.unwrap().every(Duration::from_millis(20))
+async fn guard(target: &Target) -> LockWatch<'_> {
+    LockWatch::take(target).await.unwrap().every(Duration::from_millis(20))
 }
 
 /// Who holds the lock.

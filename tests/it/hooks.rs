@@ -7,9 +7,11 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use crate::common::{Cluster, Database, Owned, cluster, folder, until, versions};
-use nocturne::replicate::hooks::{HookError, Hooks, Stage};
+use nocturne::replicate::hooks::{HookError, HookPoint, Hooks};
 use nocturne::restore::event::{Event, Events, Outcome};
-use nocturne::restore::{Ended, Error, ForeignKeys, RestoreOptions, StagePoint, Stages, restore};
+use nocturne::restore::{
+    Ended, ForeignKeys, RestoreError, RestoreOptions, StagePoint, Stages, restore,
+};
 use nocturne::select::{SelectOptions, select};
 use nocturne::server::Target;
 use nocturne::source::{self, Input};
@@ -45,7 +47,7 @@ async fn restore_with(
     target: Target,
     stages: Stages,
     foreign_keys: ForeignKeys,
-) -> (Result<Ended, Error>, Vec<String>) {
+) -> (Result<Ended, RestoreError>, Vec<String>) {
     let archive = source::open(&Input::Path(path.to_owned())).unwrap();
     let entries = &archive.toc.entries;
     let selection = select(entries, &SelectOptions::default(), None).unwrap();
@@ -83,9 +85,10 @@ async fn restore_with(
 fn stages(folder: &Path, target: &Target) -> Stages {
     let hooks = Arc::new(Hooks::read(folder).unwrap());
     let mut stages = Stages::default();
-    for (stage, point) in
-        [(Stage::AfterPreData, StagePoint::AfterPreData), (Stage::AfterData, StagePoint::AfterData)]
-    {
+    for (stage, point) in [
+        (HookPoint::AfterPreData, StagePoint::AfterPreData),
+        (HookPoint::AfterData, StagePoint::AfterData),
+    ] {
         if hooks.has(stage) {
             let (hooks, target) = (hooks.clone(), target.clone());
             stages = stages.at(point, move || {
@@ -98,9 +101,9 @@ fn stages(folder: &Path, target: &Target) -> Stages {
 }
 
 /// Records what exists: tables of the restore, their rows, their indexes.
-fn note(stage: Stage) -> String {
+fn note(stage: HookPoint) -> String {
     let rows = match stage {
-        Stage::BeforeRestore => "0",
+        HookPoint::BeforeRestore => "0",
         _ => "(SELECT count(*) FROM answers)",
     };
     format!(
@@ -124,7 +127,7 @@ fn hooks_run_between_the_stages() {
         ("after-restore.sql", "SELECT id FROM users;"),
     ]);
     let notes = tempfile::tempdir().unwrap();
-    for stage in Stage::ALL {
+    for stage in HookPoint::ALL {
         std::fs::write(notes.path().join(format!("{stage}.sql")), note(stage)).unwrap();
     }
     for major in versions() {
@@ -134,7 +137,7 @@ fn hooks_run_between_the_stages() {
             let (target, stop) = (owned.target(), CancellationToken::new());
             for folder in [folder.path(), notes.path()] {
                 let hooks = Hooks::read(folder).unwrap();
-                hooks.run(Stage::BeforeRestore, &target, &stop).await.unwrap();
+                hooks.run(HookPoint::BeforeRestore, &target, &stop).await.unwrap();
             }
             let both = stages(notes.path(), &target);
             let (result, said) =
@@ -142,7 +145,7 @@ fn hooks_run_between_the_stages() {
             assert_eq!((result.unwrap().errors, said), (0, vec![]), "{major}");
             for folder in [folder.path(), notes.path()] {
                 let hooks = Hooks::read(folder).unwrap();
-                hooks.run(Stage::AfterRestore, &target, &stop).await.unwrap();
+                hooks.run(HookPoint::AfterRestore, &target, &stop).await.unwrap();
             }
             assert_eq!(owned.database.query("SELECT n FROM order_of_files"), "2");
             assert_eq!(
@@ -165,7 +168,10 @@ fn failed_hook_ends_restore_and_names_its_place() {
         let stages = stages(folder.path(), &target);
         let (result, _) = restore_with(&path, target, stages, ForeignKeys::Validated).await;
         let error = result.unwrap_err();
-        assert!(matches!(&error, Error::Stage { point: StagePoint::AfterData, .. }), "{error}");
+        assert!(
+            matches!(&error, RestoreError::Stage { point: StagePoint::AfterData, .. }),
+            "{error}"
+        );
         let mut said = error.to_string();
         let mut source = std::error::Error::source(&error);
         while let Some(error) = source {
@@ -242,7 +248,7 @@ fn interrupted_hook_is_cancelled_on_the_server() {
             asleep().await;
             stop.cancel();
         };
-        let run = hooks.run(Stage::AfterRestore, &target, &stop);
+        let run = hooks.run(HookPoint::AfterRestore, &target, &stop);
         let (result, ()) = tokio::join!(run, cancel);
         let error = result.unwrap_err();
         assert!(matches!(error, HookError::Failed { .. }) && error.is_passing(), "{error}");
@@ -250,7 +256,7 @@ fn interrupted_hook_is_cancelled_on_the_server() {
         // A session dropped midway, as by a restore that ends early.
         let stop = CancellationToken::new();
         tokio::select! {
-            _ = hooks.run(Stage::AfterRestore, &target, &stop) => panic!("it sleeps an hour"),
+            _ = hooks.run(HookPoint::AfterRestore, &target, &stop) => panic!("it sleeps an hour"),
             () = asleep() => {}
         }
         until("it is cancelled", || !is_asleep()).await;

@@ -4,12 +4,12 @@ use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::io::{BufReader, Read};
 
-use super::{Answer, Form, Forward, Halt, Item, ItemOf, PIECE, Sink};
+use super::{Answer, Form, Forward, Halt, ItemOf, PIECE, Sink, StreamItem};
 use crate::archive::Format;
 use crate::archive::budget::Budget;
 use crate::archive::codec::{Decoder, GzipFraming};
 use crate::archive::entry::{DataLocation, Desc, DumpId};
-use crate::archive::error::Error;
+use crate::archive::error::ArchiveError;
 use crate::archive::files::{data_name, next_line, split_suffix};
 use crate::archive::header::Compression;
 use crate::archive::toc::{Container, Toc};
@@ -30,13 +30,13 @@ pub(crate) fn is_data_file(name: &str) -> bool {
 
 /// The walk over the files of a directory or tar archive, member by member.
 pub(crate) struct FilesWalk {
-    known: Option<Known>,
+    known: Option<KnownMember>,
     /// Large objects in the lists, and those seen.
     listed: BTreeSet<u32>,
     seen: HashSet<String>,
 }
 
-struct Known {
+struct KnownMember {
     /// The entry of each file, by its name in the TOC.
     files: HashMap<String, DumpId>,
     /// The lists of large objects.
@@ -46,7 +46,7 @@ struct Known {
 impl FilesWalk {
     /// Starts a walk. `known` is the TOC, if it was read beforehand.
     pub(crate) fn new(known: Option<&Toc>) -> Self {
-        let known = known.map(Known::new);
+        let known = known.map(KnownMember::new);
         Self { known, listed: BTreeSet::new(), seen: HashSet::new() }
     }
 
@@ -77,7 +77,7 @@ impl FilesWalk {
         if name == "toc.dat" {
             if self.known.is_none() {
                 let (toc, _) = Toc::read(reader, Container::Files, budget)?;
-                self.known = Some(Known::new(&toc));
+                self.known = Some(KnownMember::new(&toc));
                 if sink.toc(&toc, Format::Tar) == Answer::Stop {
                     return Err(Halt::Stopped);
                 }
@@ -93,7 +93,7 @@ impl FilesWalk {
         let (stem, compression) = split_suffix(name);
         budget.spend(REMEMBERED + stem.len() as u64)?;
         if !self.seen.insert(stem.to_owned()) {
-            return Err(Error::malformed("the tar contains two files with this name").into());
+            return Err(ArchiveError::malformed("the tar contains two files with this name").into());
         }
         if stem.ends_with(".toc") {
             return self.list(compression, reader, budget);
@@ -101,14 +101,14 @@ impl FilesWalk {
         let of = match stem.strip_prefix("blob_").and_then(|stem| stem.strip_suffix(".dat")) {
             Some(oid) => match oid.parse() {
                 Ok(oid) => ItemOf::LargeObject(oid),
-                Err(_) => return Err(Error::malformed("the file name has no OID").into()),
+                Err(_) => return Err(ArchiveError::malformed("the file name has no OID").into()),
             },
             None => match known.files.get(stem) {
                 Some(id) => ItemOf::Entry(*id),
                 None => return Ok(()),
             },
         };
-        let item = Item { of, size: Some(size), form: Form::File(compression) };
+        let item = StreamItem { of, size: Some(size), form: Form::File(compression) };
         let mut forward = Forward::begin(sink, &item)?;
         forward.copy(&mut BufReader::with_capacity(PIECE, reader))?;
         forward.end()
@@ -134,25 +134,29 @@ impl FilesWalk {
     /// present.
     pub(crate) fn finish(self) -> Result<(), Halt> {
         let Some(known) = &self.known else {
-            return Err(Error::missing("the file toc.dat is missing from the archive").into());
+            return Err(
+                ArchiveError::missing("the file toc.dat is missing from the archive").into()
+            );
         };
         if let Some(list) = known.lists.iter().find(|list| !self.seen.contains(*list)) {
-            return Err(
-                Error::missing(format!("the file {list} is missing from the archive")).into()
-            );
+            return Err(ArchiveError::missing(format!(
+                "the file {list} is missing from the archive"
+            ))
+            .into());
         }
         let missing =
             self.listed.iter().find(|oid| !self.seen.contains(&format!("blob_{oid}.dat")));
         match missing {
             Some(oid) => {
-                Err(Error::missing(format!("large object {oid} is listed but missing")).into())
+                Err(ArchiveError::missing(format!("large object {oid} is listed but missing"))
+                    .into())
             }
             None => Ok(()),
         }
     }
 }
 
-impl Known {
+impl KnownMember {
     fn new(toc: &Toc) -> Self {
         let files = toc
             .entries

@@ -1,5 +1,5 @@
 //! The commands of the nightly run, as typed. Most of their options override an environment
-//! variable: see [`Settings`].
+//! variable: see [`TypedSettings`].
 
 use std::path::PathBuf;
 
@@ -8,7 +8,7 @@ use clap::{ArgAction, Args};
 #[cfg(feature = "web")]
 use super::super::settings::ForWeb;
 use super::super::settings::{
-    ForDropObjects, ForEnrich, ForFetchBackup, ForIncremental, ForRun, ForWorker, Settings,
+    ForDropObjects, ForEnrich, ForFetchBackup, ForIncremental, ForRun, ForWorker, TypedSettings,
 };
 use super::super::table_key::TableKey;
 use crate::replicate::config::TablePattern;
@@ -38,7 +38,7 @@ pub struct FetchBackup {
 
     /// The options that override variables.
     #[command(flatten)]
-    pub settings: Settings<ForFetchBackup>,
+    pub settings: TypedSettings<ForFetchBackup>,
 }
 
 /// `nocturne incremental`, as typed.
@@ -60,12 +60,12 @@ pub struct Incremental {
 
     /// The options that override variables.
     #[command(flatten)]
-    pub settings: Settings<ForIncremental>,
+    pub settings: TypedSettings<ForIncremental>,
 }
 
 /// `nocturne run`, as typed.
 #[derive(Args, Clone, Debug, PartialEq, Eq)]
-pub struct Run {
+pub struct RunArgs {
     /// Print the settings and the night's plan without changing anything
     ///
     /// Queries the host for the backup, connects to the databases, compares incremental tables and
@@ -83,7 +83,7 @@ pub struct Run {
 
     /// The options that override variables.
     #[command(flatten)]
-    pub settings: Settings<ForRun>,
+    pub settings: TypedSettings<ForRun>,
 }
 
 /// `nocturne worker`, as typed.
@@ -106,7 +106,7 @@ pub struct Worker {
 
     /// The options that override variables.
     #[command(flatten)]
-    pub settings: Settings<ForWorker>,
+    pub settings: TypedSettings<ForWorker>,
 }
 
 /// `nocturne web`, as typed.
@@ -123,7 +123,7 @@ pub struct Web {
 
     /// The options that override variables.
     #[command(flatten)]
-    pub settings: Settings<ForWeb>,
+    pub settings: TypedSettings<ForWeb>,
 }
 
 /// `nocturne drop-objects`, as typed.
@@ -150,7 +150,7 @@ pub struct DropObjects {
 
     /// The options that override variables.
     #[command(flatten)]
-    pub settings: Settings<ForDropObjects>,
+    pub settings: TypedSettings<ForDropObjects>,
 }
 
 /// `nocturne enrich`, as typed.
@@ -166,5 +166,5 @@ pub struct Enrich {
 
     /// The options that override variables.
     #[command(flatten)]
-    pub settings: Settings<ForEnrich>,
+    pub settings: TypedSettings<ForEnrich>,
 }

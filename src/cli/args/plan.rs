@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use super::super::selection::Selection;
+use super::super::selection::SelectionArgs;
 use super::super::values::Jobs;
 use crate::restore::ForeignKeys;
 
 /// `nocturne plan`, as typed.
 #[derive(Args, Clone, Debug, PartialEq, Eq)]
-pub struct Plan {
+pub struct PlanArgs {
     /// Archive: a file, directory or URL; "-", the default, reads standard input
     ///
     /// A streamed archive is read to its end to learn the sizes of its data.
@@ -21,7 +21,7 @@ pub struct Plan {
 
     /// Which entries to plan for.
     #[command(flatten)]
-    pub selection: Selection,
+    pub selection: SelectionArgs,
 
     /// Include the entries that only restore --create uses
     #[arg(short = 'C', long, help_heading = "Selection")]
@@ -47,7 +47,7 @@ pub struct Plan {
 
     /// Job timings from earlier runs.
     #[command(flatten)]
-    pub costs: Costs,
+    pub costs: CostArgs,
 
     /// Assume all entries of this kind take TIME in total; repeatable
     ///
@@ -92,7 +92,7 @@ pub enum PlanFormat {
 /// The cost history, as typed.
 #[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
 #[command(next_help_heading = "Behaviour")]
-pub struct Costs {
+pub struct CostArgs {
     /// File of job timings from earlier runs; updated after each restore
     ///
     /// Decides the order of jobs and the format in which rows are sent. The default is
@@ -133,7 +133,7 @@ impl FromStr for AsIf {
 }
 
 /// A century, in seconds: anything longer is a typo.
-const LONGEST: u64 = 100 * 366 * 86_400;
+const MAX_SECONDS: u64 = 100 * 366 * 86_400;
 
 /// Parses `7h 57min 25s`, `2h50`, `90 s`: numbers with units, the largest first.
 fn time_of(text: &str) -> Option<Duration> {
@@ -159,7 +159,7 @@ fn time_of(text: &str) -> Option<Duration> {
         seconds = seconds.checked_add(number.checked_mul(unit)?)?;
         (last, rest) = (unit, after[letters..].trim_start());
     }
-    (last != u64::MAX && seconds <= LONGEST).then(|| Duration::from_secs(seconds))
+    (last != u64::MAX && seconds <= MAX_SECONDS).then(|| Duration::from_secs(seconds))
 }
 
 #[cfg(test)]

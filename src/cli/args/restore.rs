@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args};
 
 use super::super::connection::Connection;
-use super::super::selection::Selection;
+use super::super::selection::SelectionArgs;
 use super::super::size::Size;
 use super::super::values::{ArchiveFormat, Jobs};
-use super::Costs;
+use super::CostArgs;
 use crate::report::{LogFormat, ProgressMode};
 use crate::restore::{CopyFormat, ForeignKeys, READ_AHEAD, ServerSetting, Tolerance};
 
@@ -29,11 +29,11 @@ pub struct Restore {
 
     /// Targets other than an existing database.
     #[command(flatten)]
-    pub place: Place,
+    pub place: TargetOptions,
 
     /// Which entries to restore.
     #[command(flatten)]
-    pub selection: Selection,
+    pub selection: SelectionArgs,
 
     /// Object properties that are not restored.
     #[command(flatten)]
@@ -45,7 +45,7 @@ pub struct Restore {
 
     /// Job timings from earlier runs.
     #[command(flatten)]
-    pub costs: Costs,
+    pub costs: CostArgs,
 
     /// Logging and progress.
     #[command(flatten)]
@@ -59,7 +59,7 @@ pub struct Restore {
 /// Targets other than a running server's existing database, as typed.
 #[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
 #[command(next_help_heading = "Target")]
-pub struct Place {
+pub struct TargetOptions {
     /// Write an SQL script to this file instead of connecting; "-" is standard output
     ///
     /// The script is that of pg_restore 18, without SET transaction_timeout if the dumped server

@@ -11,28 +11,28 @@ use crate::archive::Section;
 use crate::report::{LogFormat, ProgressMode};
 use crate::restore::{ForeignKeys, Tolerance};
 
-fn parse(line: &str) -> Result<Command, clap::Error> {
+fn parse(line: &str) -> Result<CliCommand, clap::Error> {
     let words = std::iter::once("nocturne").chain(line.split_whitespace());
     Cli::try_parse_from(words).map(|cli| cli.command)
 }
 
 fn restore(line: &str) -> Restore {
     match parse(&format!("restore {line}")) {
-        Ok(Command::Restore(restore)) => *restore,
+        Ok(CliCommand::Restore(restore)) => *restore,
         other => panic!("{line}: {other:?}"),
     }
 }
 
 fn list(line: &str) -> List {
     match parse(&format!("list {line}")) {
-        Ok(Command::List(list)) => *list,
+        Ok(CliCommand::List(list)) => *list,
         other => panic!("{line}: {other:?}"),
     }
 }
 
 fn verify(line: &str) -> Verify {
     match parse(&format!("verify {line}")) {
-        Ok(Command::Verify(verify)) => *verify,
+        Ok(CliCommand::Verify(verify)) => *verify,
         other => panic!("{line}: {other:?}"),
     }
 }
@@ -187,7 +187,7 @@ fn list_accepts_its_own_options() {
 #[test]
 fn report_accepts_day_format_and_language() {
     let report = |line: &str| match parse(line) {
-        Ok(Command::Report(report)) => *report,
+        Ok(CliCommand::Report(report)) => *report,
         other => panic!("{line}: {other:?}"),
     };
     let typed = report("report logs.txt --date 2020-10-22 --format html --lang fr -f night.html");
@@ -231,7 +231,7 @@ fn verify_accepts_its_own_options() {
 
 #[test]
 fn completions_accept_a_shell() {
-    assert_eq!(parse("completions zsh").unwrap(), Command::Completions { shell: Shell::Zsh });
+    assert_eq!(parse("completions zsh").unwrap(), CliCommand::Completions { shell: Shell::Zsh });
 }
 
 #[test]

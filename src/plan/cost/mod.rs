@@ -15,10 +15,10 @@ mod work;
 use std::collections::HashMap;
 use std::time::Duration;
 
-pub use work::Kind;
+pub use work::CostKind;
 
 use calibration::Calibration;
-use work::{Table, TableNumber, Tables, Work};
+use work::{CostedWork, TableCost, TableNumber, Tables};
 
 use super::build::Links;
 use super::history::Database;
@@ -27,7 +27,7 @@ use crate::archive::{Compression, Entry};
 
 /// What is known before the first job finishes.
 #[derive(Clone, Copy)]
-pub struct Known<'a> {
+pub struct CostInputs<'a> {
     /// How the archive's data is compressed.
     pub compression: Compression,
     /// Bytes of an entry's data in the archive, by the entry's place.
@@ -54,7 +54,7 @@ pub enum Basis {
 #[derive(Clone, Debug)]
 pub struct Costs {
     jobs: Vec<JobCost>,
-    tables: Vec<Table>,
+    tables: Vec<TableCost>,
     /// The table whose rows each job loads.
     loads: HashMap<JobId, TableNumber>,
     statement: f64,
@@ -65,7 +65,7 @@ pub struct Costs {
 
 #[derive(Clone, Debug)]
 struct JobCost {
-    work: Work,
+    work: CostedWork,
     /// Bytes of archived data that the job's cost grows with; 0 if unknown.
     size: u64,
     /// From the history: seconds, and the number of runs.
@@ -78,7 +78,7 @@ struct JobCost {
 impl Costs {
     /// Predicts the costs of a plan's jobs.
     #[must_use]
-    pub fn new(plan: &Plan, entries: &[Entry], known: Known<'_>) -> Self {
+    pub fn new(plan: &Plan, entries: &[Entry], known: CostInputs<'_>) -> Self {
         let links = Links::new(entries);
         let mut tables = Tables::new(entries, &links, known.compression, known.size);
         if let Some(history) = known.history {
@@ -87,7 +87,7 @@ impl Costs {
         let jobs: Vec<JobCost> =
             plan.jobs.iter().map(|job| job_cost(job, entries, &tables, known.history)).collect();
         let loads = jobs.iter().enumerate().filter_map(|(number, job)| match job.work {
-            Work::Rows(table) => Some((JobId(number), table)),
+            CostedWork::Rows(table) => Some((JobId(number), table)),
             _ => None,
         });
         let past = known.history.and_then(Database::statement);
@@ -95,7 +95,7 @@ impl Costs {
             loads: loads.collect(),
             tables: tables.into_all(),
             jobs,
-            statement: past.unwrap_or_else(|| model::seconds(&Work::Statement, &[])),
+            statement: past.unwrap_or_else(|| model::seconds(&CostedWork::Statement, &[])),
             statements: plan.prelude.len(),
             by_model: Calibration::default(),
             by_history: Calibration::default(),
@@ -136,7 +136,7 @@ impl Costs {
 
     /// The kind of work of a job.
     #[must_use]
-    pub fn kind(&self, id: JobId) -> Kind {
+    pub fn kind(&self, id: JobId) -> CostKind {
         self.jobs[id.0].work.kind()
     }
 

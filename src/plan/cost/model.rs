@@ -7,29 +7,31 @@
 
 use super::key::{IndexKey, Method};
 use super::table::Comparison;
-use super::work::{Table, Work};
+use super::work::{CostedWork, TableCost};
 
 /// A statement, including the round trip.
 const STATEMENT: f64 = 0.002;
 
 /// The cost of the work in seconds.
-pub(super) fn seconds(work: &Work, tables: &[Table]) -> f64 {
+pub(super) fn seconds(work: &CostedWork, tables: &[TableCost]) -> f64 {
     let rows = |table: &usize| tables[*table].rows;
     let bytes = |table: &usize| tables[*table].bytes;
     let growing = match work {
-        Work::Rows(table) => bytes(table) / 100e6 + rows(table) * 2e-7,
-        Work::LargeObjects(bytes) => bytes / 30e6,
-        Work::Index(table, index) => build(index, rows(table)) + bytes(table) / 1000e6,
-        Work::Look(table) => bytes(table) / 1000e6 + rows(table) * 5e-8,
-        Work::ForeignKey { child, parent, text } => {
+        CostedWork::Rows(table) => bytes(table) / 100e6 + rows(table) * 2e-7,
+        CostedWork::LargeObjects(bytes) => bytes / 30e6,
+        CostedWork::Index(table, index) => build(index, rows(table)) + bytes(table) / 1000e6,
+        CostedWork::Look(table) => bytes(table) / 1000e6 + rows(table) * 5e-8,
+        CostedWork::ForeignKey { child, parent, text } => {
             let hashed = parent.as_ref().map_or(0.0, rows);
             (rows(child) * 2e-7 + hashed * 1.5e-7) * if *text { 2.0 } else { 1.0 }
         }
         // A sample of 30,000 rows at the default statistics target, whatever the table's size
         // (`std_typanalyze` in `analyze.c`).
-        Work::Analyze(table) => rows(table).min(30_000.0) * 1e-5,
-        Work::Refresh(of) => of.iter().map(|table| bytes(table) / 80e6 + rows(table) * 3e-7).sum(),
-        Work::Statement => 0.0,
+        CostedWork::Analyze(table) => rows(table).min(30_000.0) * 1e-5,
+        CostedWork::Refresh(of) => {
+            of.iter().map(|table| bytes(table) / 80e6 + rows(table) * 3e-7).sum()
+        }
+        CostedWork::Statement => 0.0,
     };
     STATEMENT + growing
 }
@@ -65,22 +67,22 @@ fn build(index: &IndexKey, rows: f64) -> f64 {
 mod tests {
     use super::*;
 
-    fn table() -> Vec<Table> {
-        vec![Table { rows: 3e6, bytes: 324e6, ..Table::default() }]
+    fn table() -> Vec<TableCost> {
+        vec![TableCost { rows: 3e6, bytes: 324e6, ..TableCost::default() }]
     }
 
     fn index(keys: Vec<Option<Comparison>>) -> f64 {
         let index = IndexKey { method: Method::Sort, keys, partial: false };
-        seconds(&Work::Index(0, index), &table())
+        seconds(&CostedWork::Index(0, index), &table())
     }
 
     #[test]
     fn model_matches_measurements_on_three_million_rows() {
         let near = |value: f64, measured: f64| (0.7..1.4).contains(&(value / measured));
-        assert!(near(seconds(&Work::Rows(0), &table()), 3.5));
+        assert!(near(seconds(&CostedWork::Rows(0), &table()), 3.5));
         assert!(near(index(vec![Some(Comparison::Number)]), 0.8));
         assert!(near(index(vec![Some(Comparison::Collation)]), 9.0));
-        let key = Work::ForeignKey { child: 0, parent: None, text: false };
+        let key = CostedWork::ForeignKey { child: 0, parent: None, text: false };
         assert!(near(seconds(&key, &table()), 0.6));
     }
 
@@ -94,9 +96,14 @@ mod tests {
 
     #[test]
     fn object_without_rows_costs_one_statement() {
-        let empty = vec![Table::default()];
+        let empty = vec![TableCost::default()];
         let sort = IndexKey { method: Method::Sort, keys: vec![None], partial: false };
-        for work in [Work::Rows(0), Work::Index(0, sort), Work::Statement, Work::Analyze(0)] {
+        for work in [
+            CostedWork::Rows(0),
+            CostedWork::Index(0, sort),
+            CostedWork::Statement,
+            CostedWork::Analyze(0),
+        ] {
             assert!((seconds(&work, &empty) - STATEMENT).abs() < 1e-9, "{work:?}");
         }
     }

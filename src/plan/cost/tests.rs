@@ -1,8 +1,8 @@
 use super::*;
 use crate::archive::{Desc, DumpId};
-use crate::plan::Options;
+use crate::plan::PlanBuildOptions;
 use crate::plan::Step;
-use crate::plan::history::{CostHistory, Measured, Night, Run};
+use crate::plan::history::{CostHistory, Measured, MeasuredJobs, PastRun};
 use crate::plan::testing::entry;
 use crate::select::Pass;
 
@@ -45,8 +45,9 @@ fn costs(size: Option<u64>, history: Option<&Database>) -> Costs {
     let entries = archive();
     let order: Vec<usize> = (0..entries.len()).collect();
     let size = |place: usize| size.filter(|_| place == 1);
-    let plan = Plan::new(&entries, &order, |_| true, |_| Pass::Main, size, Options::default());
-    let known = Known { compression: Compression::Gzip, size: &size, history };
+    let plan =
+        Plan::new(&entries, &order, |_| true, |_| Pass::Main, size, PlanBuildOptions::default());
+    let known = CostInputs { compression: Compression::Gzip, size: &size, history };
     Costs::new(&plan, &entries, known)
 }
 
@@ -58,7 +59,7 @@ fn seconds(costs: &Costs, id: JobId) -> f64 {
 fn text_index_costs_many_times_a_numeric_index() {
     let costs = costs(Some(50_000_000), None);
     assert!(seconds(&costs, TEXTS) > 8.0 * seconds(&costs, NUMBERS));
-    assert_eq!(costs.kind(KEY), Kind::ForeignKey);
+    assert_eq!(costs.kind(KEY), CostKind::ForeignKey);
     assert_eq!(costs.basis(TEXTS), Basis::Model);
 }
 
@@ -95,9 +96,9 @@ fn history() -> CostHistory {
         format: None,
     };
     let mut history = CostHistory::default();
-    let night = Night { at: 1, jobs: 1, predicted: None, seconds: 100.0 };
+    let night = PastRun { at: 1, jobs: 1, predicted: None, seconds: 100.0 };
     let jobs = vec![measured("texts", 90.0)];
-    history.record("app", Run { at: 1, night: Some(night), statement: Some(0.5), jobs });
+    history.record("app", MeasuredJobs { at: 1, night: Some(night), statement: Some(0.5), jobs });
     history
 }
 

@@ -12,7 +12,7 @@ use crate::plan::{Job, Step};
 /// Kinds of work whose costs are related on a server: when one job is slower than the model
 /// predicts, so are the others of its kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Kind {
+pub enum CostKind {
     /// Rows through COPY or INSERT.
     Rows,
     /// Large objects.
@@ -33,13 +33,13 @@ pub enum Kind {
     Statement,
 }
 
-impl Kind {
+impl CostKind {
     pub(super) const COUNT: usize = 9;
 }
 
 /// What is known about a table's rows.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Table {
+pub(super) struct TableCost {
     /// Rows.
     pub(super) rows: f64,
     /// Bytes of the rows as COPY text.
@@ -52,7 +52,7 @@ pub(super) type TableNumber = usize;
 
 /// The work of a job.
 #[derive(Clone, Debug)]
-pub(super) enum Work {
+pub(super) enum CostedWork {
     Rows(TableNumber),
     /// Large objects with this many bytes.
     LargeObjects(f64),
@@ -70,21 +70,21 @@ pub(super) enum Work {
     Statement,
 }
 
-impl Work {
-    pub(super) fn kind(&self) -> Kind {
+impl CostedWork {
+    pub(super) fn kind(&self) -> CostKind {
         let is_text = |key: &Option<Comparison>| matches!(key, None | Some(Comparison::Collation));
         match self {
-            Self::Rows(_) => Kind::Rows,
-            Self::LargeObjects(_) => Kind::LargeObjects,
+            Self::Rows(_) => CostKind::Rows,
+            Self::LargeObjects(_) => CostKind::LargeObjects,
             Self::Index(_, IndexKey { method: Method::Inverted | Method::Tree, .. }) => {
-                Kind::OtherIndex
+                CostKind::OtherIndex
             }
-            Self::Index(_, index) if index.keys.iter().any(is_text) => Kind::TextIndex,
-            Self::Index(..) | Self::Look(_) => Kind::NumberIndex,
-            Self::ForeignKey { .. } => Kind::ForeignKey,
-            Self::Analyze(_) => Kind::Analyze,
-            Self::Refresh(_) => Kind::Refresh,
-            Self::Statement => Kind::Statement,
+            Self::Index(_, index) if index.keys.iter().any(is_text) => CostKind::TextIndex,
+            Self::Index(..) | Self::Look(_) => CostKind::NumberIndex,
+            Self::ForeignKey { .. } => CostKind::ForeignKey,
+            Self::Analyze(_) => CostKind::Analyze,
+            Self::Refresh(_) => CostKind::Refresh,
+            Self::Statement => CostKind::Statement,
         }
     }
 }
@@ -94,7 +94,7 @@ pub(super) struct Tables<'a> {
     entries: &'a [Entry],
     links: &'a Links,
     numbers: HashMap<DumpId, TableNumber>,
-    all: Vec<Table>,
+    all: Vec<TableCost>,
 }
 
 impl<'a> Tables<'a> {
@@ -118,7 +118,7 @@ impl<'a> Tables<'a> {
             if let Some(table) = data.dependencies.first() {
                 tables.numbers.insert(*table, tables.all.len());
             }
-            tables.all.push(Table { rows, bytes, columns });
+            tables.all.push(TableCost { rows, bytes, columns });
         }
         tables
     }
@@ -141,42 +141,44 @@ impl<'a> Tables<'a> {
         self.numbers.get(&id).copied()
     }
 
-    pub(super) fn into_all(self) -> Vec<Table> {
+    pub(super) fn into_all(self) -> Vec<TableCost> {
         self.all
     }
 
     /// The work of a job.
-    pub(super) fn work(&self, job: &Job) -> Work {
+    pub(super) fn work(&self, job: &Job) -> CostedWork {
         let entry = &self.entries[job.entry];
         let own = || self.links.tables(entry, self.entries).into_iter();
         let table = || own().find_map(|id| self.number(id));
         let columns = |number: TableNumber| &self.all[number].columns;
         match (job.step, &entry.desc) {
-            (Step::UseIndex | Step::AddForeignKey | Step::AddNotValid, _) => Work::Statement,
+            (Step::UseIndex | Step::AddForeignKey | Step::AddNotValid, _) => CostedWork::Statement,
             (Step::Analyze | Step::AnalyzePartition, _) => {
-                self.number(entry.dump_id).map_or(Work::Statement, Work::Analyze)
+                self.number(entry.dump_id).map_or(CostedWork::Statement, CostedWork::Analyze)
             }
-            (_, Desc::TableData) => self.number(entry.dump_id).map_or(Work::Statement, Work::Rows),
-            (_, Desc::Blobs) => Work::LargeObjects(job.size as f64),
+            (_, Desc::TableData) => {
+                self.number(entry.dump_id).map_or(CostedWork::Statement, CostedWork::Rows)
+            }
+            (_, Desc::Blobs) => CostedWork::LargeObjects(job.size as f64),
             (_, Desc::FkConstraint) => {
                 let is_child = |id: &DumpId| self.links.is_child(*id, entry, self.entries);
                 let Some(child) = own().find(is_child).and_then(|id| self.number(id)) else {
-                    return Work::Statement;
+                    return CostedWork::Statement;
                 };
                 let parent = own().find(|id| !is_child(id)).and_then(|id| self.number(id));
                 let keys = key::foreign_key(&entry.defn, columns(child));
                 let text = keys.contains(&Some(Comparison::Collation));
-                Work::ForeignKey { child, parent, text }
+                CostedWork::ForeignKey { child, parent, text }
             }
             (_, Desc::Index | Desc::Constraint | Desc::CheckConstraint) => {
                 let Some(table) = table() else {
-                    return Work::Statement;
+                    return CostedWork::Statement;
                 };
                 let index = IndexKey::of(&entry.defn, columns(table));
-                index.map_or(Work::Look(table), |index| Work::Index(table, index))
+                index.map_or(CostedWork::Look(table), |index| CostedWork::Index(table, index))
             }
-            (_, Desc::MaterializedViewData) => Work::Refresh(self.read_by(entry)),
-            _ => Work::Statement,
+            (_, Desc::MaterializedViewData) => CostedWork::Refresh(self.read_by(entry)),
+            _ => CostedWork::Statement,
         }
     }
 

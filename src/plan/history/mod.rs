@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, HashMap};
 use serde::{Deserialize, Serialize};
 
 pub use formats::{Rate, Rates, RowFormat};
-pub use record::{Measured, Run};
+pub use record::{Measured, MeasuredJobs};
 
 use super::Step;
 use crate::archive::Entry;
@@ -31,7 +31,7 @@ pub struct CostHistory {
 
 /// Why a text is not a history.
 #[derive(Debug, thiserror::Error)]
-pub enum HistoryError {
+pub enum CostHistoryError {
     /// It has a different format.
     #[error("not a cost history file")]
     Form(#[source] serde_json::Error),
@@ -50,13 +50,13 @@ pub struct Database {
     /// Seconds of an entry of the prelude, on average.
     statement: Option<f64>,
     /// The last runs, oldest first.
-    nights: Vec<Night>,
-    jobs: HashMap<Key, JobRecord>,
+    nights: Vec<PastRun>,
+    jobs: HashMap<JobKey, JobRecord>,
 }
 
 /// The duration of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Night {
+pub struct PastRun {
     /// When it ended, in seconds since 1970.
     pub at: u64,
     /// Sessions that worked in parallel.
@@ -70,7 +70,7 @@ pub struct Night {
 
 /// Identifies a job. An entry's dump ID changes with every dump; this does not.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-struct Key {
+struct JobKey {
     desc: String,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     schema: Option<String>,
@@ -79,7 +79,7 @@ struct Key {
     step: Step,
 }
 
-impl Key {
+impl JobKey {
     fn of(entry: &Entry, step: Step) -> Self {
         Self {
             desc: entry.desc.as_str().to_owned(),
@@ -121,13 +121,13 @@ impl CostHistory {
     ///
     /// # Errors
     /// When they are not a history, or have a different version.
-    pub fn from_json(text: &[u8]) -> Result<Self, HistoryError> {
+    pub fn from_json(text: &[u8]) -> Result<Self, CostHistoryError> {
         // The version first: a later one may have any format.
-        let Version { version } = serde_json::from_slice(text).map_err(HistoryError::Form)?;
+        let Version { version } = serde_json::from_slice(text).map_err(CostHistoryError::Form)?;
         if version != VERSION {
-            return Err(HistoryError::Version(version));
+            return Err(CostHistoryError::Version(version));
         }
-        let file: File = serde_json::from_slice(text).map_err(HistoryError::Form)?;
+        let file: File = serde_json::from_slice(text).map_err(CostHistoryError::Form)?;
         let databases = file.databases.into_iter().map(|(name, of)| (name, of.into()));
         Ok(Self { databases: databases.collect() })
     }
@@ -152,7 +152,7 @@ impl Database {
     /// What is known of a job.
     #[must_use]
     pub fn job(&self, entry: &Entry, step: Step) -> Option<&JobRecord> {
-        self.jobs.get(&Key::of(entry, step))
+        self.jobs.get(&JobKey::of(entry, step))
     }
 
     /// Seconds of an entry of the prelude, on average.
@@ -169,7 +169,7 @@ impl Database {
 
     /// The last run that was recorded.
     #[must_use]
-    pub fn last_night(&self) -> Option<Night> {
+    pub fn last_night(&self) -> Option<PastRun> {
         self.nights.last().copied()
     }
 }
@@ -192,14 +192,14 @@ struct DatabaseFile {
     at: u64,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     statement: Option<f64>,
-    nights: Vec<Night>,
+    nights: Vec<PastRun>,
     jobs: Vec<JobFile>,
 }
 
 #[derive(Serialize, Deserialize)]
 struct JobFile {
     #[serde(flatten)]
-    key: Key,
+    key: JobKey,
     #[serde(flatten)]
     record: JobRecord,
 }

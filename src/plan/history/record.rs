@@ -1,14 +1,14 @@
 //! Adds a run to the history, and removes old data.
 
 use super::formats::RowFormat;
-use super::{CostHistory, Database, JobRecord, Key, Night};
+use super::{CostHistory, Database, JobKey, JobRecord, PastRun};
 use crate::plan::Step;
 
 /// The weight of the last run against all earlier ones.
 const LAST: f64 = 0.5;
 
 /// Shorter jobs are not recorded: there are very many, and none of them matters.
-const LEAST: f64 = 0.01;
+const MIN_RECORDED_SECONDS: f64 = 0.01;
 
 /// The number of runs after which a job that no longer occurs is forgotten.
 const FORGOTTEN_AFTER: u32 = 30;
@@ -24,11 +24,11 @@ const MOST_DATABASES: usize = 20;
 
 /// A run to be recorded.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Run {
+pub struct MeasuredJobs {
     /// The time of the run, in seconds since 1970.
     pub at: u64,
     /// How long it took, if it completed.
-    pub night: Option<Night>,
+    pub night: Option<PastRun>,
     /// Seconds of an entry of the prelude, on average.
     pub statement: Option<f64>,
     /// The costs of its jobs, successful ones only.
@@ -60,7 +60,7 @@ pub struct Measured {
 
 impl CostHistory {
     /// Records a run of a database's archive.
-    pub fn record(&mut self, database: &str, run: Run) {
+    pub fn record(&mut self, database: &str, run: MeasuredJobs) {
         self.databases.entry(database.to_owned()).or_default().record(run);
         while self.databases.len() > MOST_DATABASES {
             let oldest = self.databases.iter().min_by_key(|(_, database)| database.at);
@@ -73,7 +73,7 @@ impl CostHistory {
 }
 
 impl Database {
-    fn record(&mut self, run: Run) {
+    fn record(&mut self, run: MeasuredJobs) {
         self.runs = self.runs.saturating_add(1);
         self.statement = run.statement.or(self.statement);
         self.at = self.at.max(run.at);
@@ -94,9 +94,9 @@ impl Database {
 
     fn note(&mut self, job: Measured) {
         let Measured { desc, schema, name, step, size, seconds, rows, bytes, format } = job;
-        let key = Key { desc, schema, name, step };
+        let key = JobKey { desc, schema, name, step };
         let known = self.jobs.get(&key);
-        if known.is_none() && seconds < LEAST {
+        if known.is_none() && seconds < MIN_RECORDED_SECONDS {
             return;
         }
         let mut record = JobRecord {

@@ -16,9 +16,9 @@ fn measured(name: &str, seconds: f64, size: u64) -> Measured {
     }
 }
 
-fn run(at: u64, jobs: Vec<Measured>) -> Run {
-    let night = Night { at, jobs: 2, predicted: None, seconds: 10.0 };
-    Run { at, night: Some(night), statement: Some(0.001), jobs }
+fn run(at: u64, jobs: Vec<Measured>) -> MeasuredJobs {
+    let night = PastRun { at, jobs: 2, predicted: None, seconds: 10.0 };
+    MeasuredJobs { at, night: Some(night), statement: Some(0.001), jobs }
 }
 
 fn index(name: &str) -> Entry {
@@ -46,10 +46,10 @@ fn unsupported_history_file_is_refused() {
     for text in ["", "[]", "{}", "{\"version\":1}", "root:x:0:0", "{\"version\":1,\"databases\":7}"]
     {
         let error = CostHistory::from_json(text.as_bytes()).unwrap_err();
-        assert!(matches!(error, HistoryError::Form(_)), "{text}: {error}");
+        assert!(matches!(error, CostHistoryError::Form(_)), "{text}: {error}");
     }
     let error = CostHistory::from_json(b"{\"version\":2,\"anything\":[]}").unwrap_err();
-    assert!(matches!(error, HistoryError::Version(2)));
+    assert!(matches!(error, CostHistoryError::Version(2)));
 }
 
 #[test]

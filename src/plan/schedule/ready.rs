@@ -13,15 +13,15 @@ use super::super::{Job, JobId};
 use crate::archive::DumpId;
 
 /// A job's sort key: the higher rank first, then the order of the plan.
-pub(super) type Key = (Reverse<u64>, JobId);
+pub(super) type ReadyKey = (Reverse<u64>, JobId);
 
-type Queue = BTreeSet<Key>;
+type Queue = BTreeSet<ReadyKey>;
 
 #[derive(Debug, Default)]
 pub(super) struct Ready {
     queues: HashMap<Vec<(DumpId, LockMode)>, Queue>,
     /// The first of each queue.
-    firsts: BTreeSet<Key>,
+    firsts: BTreeSet<ReadyKey>,
 }
 
 impl Ready {
@@ -63,12 +63,12 @@ impl Ready {
 /// The first job of each queue, and requested ones behind it.
 pub(super) struct BestFirst<'a> {
     ready: &'a Ready,
-    firsts: Peekable<Iter<'a, Key>>,
-    behind: BinaryHeap<Reverse<Key>>,
+    firsts: Peekable<Iter<'a, ReadyKey>>,
+    behind: BinaryHeap<Reverse<ReadyKey>>,
 }
 
 impl BestFirst<'_> {
-    pub(super) fn next(&mut self) -> Option<Key> {
+    pub(super) fn next(&mut self) -> Option<ReadyKey> {
         match (self.firsts.peek(), self.behind.peek()) {
             (Some(first), Some(Reverse(behind))) if behind < *first => {
                 self.behind.pop().map(|Reverse(key)| key)
@@ -79,7 +79,7 @@ impl BestFirst<'_> {
     }
 
     /// Also considers the job behind this one in its queue.
-    pub(super) fn look_behind(&mut self, job: &Job, key: Key) {
+    pub(super) fn look_behind(&mut self, job: &Job, key: ReadyKey) {
         let queue = self.ready.queues.get(&job.locks);
         let behind = (Bound::Excluded(key), Bound::Unbounded);
         let next = queue.and_then(|queue| queue.range(behind).next());

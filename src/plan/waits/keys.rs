@@ -111,7 +111,7 @@ impl Plan {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::Options;
+    use crate::plan::PlanBuildOptions;
     use crate::plan::testing::entry;
     use crate::select::Pass;
 
@@ -131,7 +131,7 @@ mod tests {
             depends(entry(6, Desc::Index), &[1, 2]),
         ];
         let order = [0, 1, 2, 3, 4, 5];
-        let options = Options::default();
+        let options = PlanBuildOptions::default();
         let plan = Plan::new(&entries, &order, |_| true, |_| Pass::Main, |_| None, options);
         let job = |place| plan.jobs.iter().position(|job| job.entry == place).map(JobId).unwrap();
         let waits = |place, other| plan.jobs[job(place).0].after.contains(&job(other));

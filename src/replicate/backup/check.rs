@@ -7,7 +7,7 @@ use std::time::Instant;
 use chrono::{DateTime, NaiveDate, TimeDelta, TimeZone, Utc};
 use chrono_tz::Tz;
 
-use super::found::Place;
+use super::found::BackupLocation;
 use super::scalingo::Choice;
 use super::{BackupError, BackupSource, FoundBackup, spool};
 use crate::archive::header::LocalTime;
@@ -124,7 +124,7 @@ impl Made<'_> {
 
     /// Whether it is from the host's list.
     fn is_in_a_list(&self) -> bool {
-        matches!(self.backup.place, Place::Host { .. })
+        matches!(self.backup.place, BackupLocation::Host { .. })
     }
 }
 

@@ -101,7 +101,7 @@ pub enum BackupError {
     },
     /// It is not an archive, or a damaged one.
     #[error(transparent)]
-    Archive(#[from] archive::Error),
+    Archive(#[from] archive::ArchiveError),
 }
 
 impl From<ScalingoError> for BackupError {

@@ -11,7 +11,7 @@ use super::scalingo::{Backup, Client};
 use super::{BackupError, Check, spool};
 use crate::report::units;
 use crate::source::remote::{
-    Address, Download, DownloadOptions, Fixed, Locate, LocateError, Progress, Start,
+    Address, Download, DownloadOptions, DownloadProgress, Fixed, Locate, LocateError, Start,
 };
 use crate::source::{self, Archive, Input};
 
@@ -32,12 +32,12 @@ pub struct FoundBackup {
     pub skipped: Option<Skipped>,
     /// Timeouts and retries of its download.
     pub download: DownloadOptions,
-    pub(super) place: Place,
+    pub(super) place: BackupLocation,
 }
 
 /// Where to read its bytes.
 #[derive(Clone, Debug)]
-pub(super) enum Place {
+pub(super) enum BackupLocation {
     /// From this file, or the files of this directory.
     Path(PathBuf),
     /// From this address.
@@ -52,7 +52,7 @@ pub struct OpenBackup {
     /// The archive.
     pub archive: Archive,
     /// The download that feeds it; `None` if the bytes are on this machine.
-    pub progress: Option<Progress>,
+    pub progress: Option<DownloadProgress>,
 }
 
 impl FoundBackup {
@@ -65,7 +65,7 @@ impl FoundBackup {
             size: backup.size.filter(|size| *size > 0),
             skipped: None,
             download: DownloadOptions::default(),
-            place: Place::Host { client, backup: backup.id.clone() },
+            place: BackupLocation::Host { client, backup: backup.id.clone() },
         }
     }
 
@@ -73,15 +73,15 @@ impl FoundBackup {
     #[must_use]
     pub fn path(&self) -> Option<&Path> {
         match &self.place {
-            Place::Path(path) => Some(path),
-            Place::Url(_) | Place::Host { .. } => None,
+            BackupLocation::Path(path) => Some(path),
+            BackupLocation::Url(_) | BackupLocation::Host { .. } => None,
         }
     }
 
     /// Whether it is at an address without metadata.
     #[must_use]
     pub fn is_at_url(&self) -> bool {
-        matches!(self.place, Place::Url(_))
+        matches!(self.place, BackupLocation::Url(_))
     }
 
     /// Starts to download it, after the bytes that are already here.
@@ -90,11 +90,11 @@ impl FoundBackup {
     /// If the download cannot be started, or the backup is on this machine.
     pub fn start(&self, start: Start) -> Result<Download, BackupError> {
         let download = match &self.place {
-            Place::Path(path) => return Err(BackupError::IsLocal { path: path.clone() }),
-            Place::Url(address) => {
+            BackupLocation::Path(path) => return Err(BackupError::IsLocal { path: path.clone() }),
+            BackupLocation::Url(address) => {
                 Download::start(Fixed(address.clone()), self.size, start, self.download)
             }
-            Place::Host { client, backup } => {
+            BackupLocation::Host { client, backup } => {
                 let signed = Signed { client: Arc::clone(client), backup: backup.clone() };
                 Download::start(signed, self.size, start, self.download)
             }
@@ -110,11 +110,11 @@ impl FoundBackup {
     pub async fn open(&self) -> Result<OpenBackup, BackupError> {
         let found = self.clone();
         spool::blocking(move || match &found.place {
-            Place::Path(path) => {
+            BackupLocation::Path(path) => {
                 let archive = source::open(&Input::Path(path.clone()))?;
                 Ok(OpenBackup { archive, progress: None })
             }
-            Place::Url(_) | Place::Host { .. } => {
+            BackupLocation::Url(_) | BackupLocation::Host { .. } => {
                 let download = found.start(Start::default())?;
                 let progress = download.progress();
                 let archive = source::open_stream(&found.name, Box::new(download.into_reader()));
@@ -134,7 +134,7 @@ impl FoundBackup {
         &self,
         folder: &Path,
         check: Option<Check>,
-        watch: impl FnOnce(Progress),
+        watch: impl FnOnce(DownloadProgress),
     ) -> Result<OpenBackup, BackupError> {
         if self.path().is_some() {
             return self.open().await;
@@ -159,7 +159,7 @@ impl FoundBackup {
 impl fmt::Display for FoundBackup {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.name)?;
-        if let Place::Host { backup, .. } = &self.place {
+        if let BackupLocation::Host { backup, .. } = &self.place {
             write!(f, ", backup {backup}")?;
         }
         if let Some(created) = self.created_at {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 use std::{fmt, fs};
 
-use super::found::Place;
+use super::found::BackupLocation;
 use super::{BackupError, FoundBackup};
 use crate::report::units::{first_of, plural};
 use crate::source::remote::DownloadOptions;
@@ -62,7 +62,7 @@ fn found(path: &Path, size: Option<u64>, modified: Option<SystemTime>) -> FoundB
         size,
         skipped: None,
         download: DownloadOptions::default(),
-        place: Place::Path(path.to_owned()),
+        place: BackupLocation::Path(path.to_owned()),
     }
 }
 
@@ -94,7 +94,7 @@ impl Skipped {
     }
 
     /// How many are listed by name.
-    const NAMED: usize = 5;
+    const LISTED_FILES: usize = 5;
 
     fn of(mut skipped: Vec<(SystemTime, String)>, found: Option<SystemTime>) -> Option<Self> {
         skipped.sort_unstable_by(|one, other| other.cmp(one));
@@ -107,7 +107,7 @@ impl Skipped {
 impl fmt::Display for Skipped {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let what = plural(self.names.len() as u64, "file or folder", "files or folders");
-        write!(f, "skipped {what}: {}", first_of(&self.names, Self::NAMED))
+        write!(f, "skipped {what}: {}", first_of(&self.names, Self::LISTED_FILES))
     }
 }
 

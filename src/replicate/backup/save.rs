@@ -16,7 +16,7 @@ use rustix::fs::{FlockOperation, flock};
 use super::spool::{blocking, check_space};
 use super::{BackupError, Check, FoundBackup};
 use crate::source;
-use crate::source::remote::{DownloadError, Progress, Sha256Sum, Start};
+use crate::source::remote::{DownloadError, DownloadProgress, Sha256Sum, Start};
 
 /// How many bytes of a partial file are downloaded again and compared.
 const OVERLAP: u64 = 64 * 1024;
@@ -45,7 +45,7 @@ pub async fn save(
     backup: &FoundBackup,
     path: &Path,
     check: Option<Check>,
-    mut watch: impl FnMut(Progress),
+    mut watch: impl FnMut(DownloadProgress),
 ) -> Result<Saved, BackupError> {
     if let Some(path) = backup.path() {
         return Err(BackupError::IsLocal { path: path.to_owned() });
@@ -104,7 +104,7 @@ impl Part {
     async fn fill(
         &mut self,
         backup: &FoundBackup,
-        watch: &mut impl FnMut(Progress),
+        watch: &mut impl FnMut(DownloadProgress),
     ) -> Result<Option<Sha256Sum>, BackupError> {
         let (start, tail) = self.look().await?;
         let is_anew = self.length == 0;

@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use secrecy::ExposeSecret;
 
-use super::found::Place;
+use super::found::BackupLocation;
 use super::scalingo::{
     self, ApiPatience, Choice, Client, Endpoints, ScalingoError, ScalingoOptions,
 };
@@ -103,7 +103,7 @@ impl BackupSource {
                 created_at: None,
                 size: None,
                 skipped: None,
-                place: Place::Url(address.clone()),
+                place: BackupLocation::Url(address.clone()),
                 download: DownloadOptions::default(),
             },
         };

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::BackupError;
-use crate::source::remote::{Download, Progress};
+use crate::source::remote::{Download, DownloadProgress};
 
 /// Runs blocking work on a thread where blocking is allowed.
 pub(super) async fn blocking<T: Send + 'static>(
@@ -67,7 +67,7 @@ fn nameless(folder: &Path) -> io::Result<File> {
 /// about to be.
 pub(super) fn check_space(
     folder: &Path,
-    progress: &Progress,
+    progress: &DownloadProgress,
     here: u64,
 ) -> Result<(), BackupError> {
     let Some(total) = progress.total() else { return Ok(()) };

@@ -11,7 +11,7 @@ use crate::server;
 pub enum CleanError {
     /// The catalog could not be read.
     #[error("cannot list the objects to drop")]
-    Catalogue(#[source] server::Error),
+    Catalogue(#[source] server::SessionError),
     /// A statement failed.
     #[error("cannot drop {object}")]
     Drop {
@@ -19,7 +19,7 @@ pub enum CleanError {
         object: String,
         /// Why.
         #[source]
-        source: server::Error,
+        source: server::SessionError,
     },
     /// An object stayed in use for longer than the timeout.
     #[error(
@@ -61,7 +61,7 @@ impl CleanError {
     }
 
     /// The server's error, if a statement failed.
-    pub(super) fn server(&self) -> Option<&server::Error> {
+    pub(super) fn server(&self) -> Option<&server::SessionError> {
         match self {
             Self::Catalogue(source) | Self::Drop { source, .. } => Some(source),
             _ => None,

@@ -5,13 +5,13 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::error::CleanError;
-use super::locks::{Locks, Waited};
+use super::locks::{LockWitness, Waited};
 use super::plan::{Drop, DropPlan, array};
 use crate::server::{self, Session, UNDEFINED_OBJECT};
 
 /// Progress of the drops.
 #[derive(Clone, Copy, Debug)]
-pub struct Progress<'a> {
+pub struct DropProgress<'a> {
     /// The object that was dropped.
     pub drop: &'a Drop,
     /// How many were dropped, including this one.
@@ -41,7 +41,7 @@ pub async fn execute(
     plan: &DropPlan,
     timeout: Option<Duration>,
     stop: &CancellationToken,
-    progress: impl Fn(Progress<'_>),
+    progress: impl Fn(DropProgress<'_>),
 ) -> Result<(), CleanError> {
     // If a crash brings an object back, it is dropped again, so that nothing is lost. Locks
     // implements the lock timeout.
@@ -50,12 +50,12 @@ pub async fn execute(
     let shape = shape(session, plan).await.map_err(CleanError::Catalogue)?;
     let (large, others): (Vec<&Drop>, Vec<&Drop>) =
         plan.drops.iter().partition(|drop| drop.kind.0 == "large object");
-    let work = Work { session, plan, locks: Locks::new(session, timeout).await, shape };
+    let work = DropRun { session, plan, locks: LockWitness::new(session, timeout).await, shape };
     let drops = async {
         let mut done = 0;
         let mut tell = |drop: &Drop| {
             done += 1;
-            progress(Progress { drop, done, of: plan.drops.len() });
+            progress(DropProgress { drop, done, of: plan.drops.len() });
         };
         let at_once = match work.fits().await? {
             true => work.at_once(&others).await,
@@ -104,15 +104,15 @@ enum End {
     RollBack,
 }
 
-struct Work<'a> {
+struct DropRun<'a> {
     session: &'a Session,
     plan: &'a DropPlan,
-    locks: Locks<'a>,
+    locks: LockWitness<'a>,
     /// The definition of the kept tables, as one value.
     shape: Option<String>,
 }
 
-impl Work<'_> {
+impl DropRun<'_> {
     /// Whether the server's lock table has space to drop everything in one transaction, which also
     /// locks each part of a table (`AcquireDeletionLock` in `src/backend/catalog/dependency.c`). A
     /// quarter is left for other sessions, which would otherwise get an error.
@@ -141,7 +141,7 @@ impl Work<'_> {
         for drop in drops {
             if let Err(error) = self.in_transaction(drop).await {
                 self.roll_back(drop).await?;
-                return match error.server().and_then(server::Error::sqlstate) {
+                return match error.server().and_then(server::SessionError::sqlstate) {
                     Some(NO_MORE_LOCKS) => Ok(false),
                     _ => Err(error),
                 };
@@ -197,7 +197,7 @@ impl Work<'_> {
     }
 }
 
-fn refused(drop: &Drop, source: server::Error) -> CleanError {
+fn refused(drop: &Drop, source: server::SessionError) -> CleanError {
     CleanError::Drop { object: drop.to_string(), source }
 }
 

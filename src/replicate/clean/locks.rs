@@ -27,14 +27,14 @@ pub(super) enum Waited {
 }
 
 /// Runs drops on one session, and watches them from a second one.
-pub(super) struct Locks<'a> {
+pub(super) struct LockWitness<'a> {
     session: &'a Session,
     timeout: Option<Duration>,
     /// `None` if no second session could be opened; blocking sessions are then not reported.
     witness: Option<Session>,
 }
 
-impl<'a> Locks<'a> {
+impl<'a> LockWitness<'a> {
     pub(super) async fn new(session: &'a Session, timeout: Option<Duration>) -> Self {
         let witness = Session::connect(session.target(), &SessionSettings::default()).await;
         let witness = witness.map_err(untold).ok();
@@ -109,6 +109,6 @@ impl<'a> Locks<'a> {
     }
 }
 
-fn untold(error: server::Error) {
+fn untold(error: server::SessionError) {
     tracing::debug!("cannot determine which sessions block a drop: {error}");
 }

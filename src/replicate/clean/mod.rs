@@ -16,7 +16,7 @@ mod locks;
 mod plan;
 
 pub use error::{CleanError, Holder};
-pub use execute::{Progress, execute};
-pub use plan::{Drop, DropPlan, Kind, Other, objects, others, plan};
+pub use execute::{DropProgress, execute};
+pub use plan::{Drop, DropKind, DropPlan, Other, objects, others, plan};
 
 pub use crate::server::BOOKKEEPING;

@@ -41,7 +41,7 @@ impl DropPlan {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Drop {
     /// The kind of object.
-    pub kind: Kind,
+    pub kind: DropKind,
     /// Its quoted, qualified name, with whatever else makes it unique.
     pub identity: String,
     /// The statement.
@@ -59,9 +59,9 @@ impl fmt::Display for Drop {
 /// A kind of object, in PostgreSQL's words (`getObjectTypeDescription` in
 /// `src/backend/catalog/objectaddress.c`).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Kind(pub(super) String);
+pub struct DropKind(pub(super) String);
 
-impl Kind {
+impl DropKind {
     /// The words after DROP.
     fn words(&self) -> String {
         match self.0.as_str() {
@@ -74,7 +74,7 @@ impl Kind {
     }
 }
 
-impl fmt::Display for Kind {
+impl fmt::Display for DropKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&self.0)
     }
@@ -84,7 +84,7 @@ impl fmt::Display for Kind {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Other {
     /// The kind of object.
-    pub kind: Kind,
+    pub kind: DropKind,
     /// Its name, quoted and qualified.
     pub identity: String,
     /// Its owner.
@@ -161,7 +161,7 @@ pub async fn plan(
             continue;
         }
         let (Ok(class), Ok(oid)) = (class.parse::<u32>(), object.parse::<u32>()) else { continue };
-        let kind = Kind(kind.clone());
+        let kind = DropKind(kind.clone());
         let sql = statement(&kind, identity);
         let drop = Drop { kind, identity: identity.clone(), sql, oid };
         if drop.kind.0 == EXTENSION && stays.contains(&oid) {
@@ -254,7 +254,7 @@ fn other(row: Vec<Option<String>>) -> Option<Other> {
     let [Some(kind), Some(identity), Some(owner), Some(oid)] = <[_; 4]>::try_from(row).ok()? else {
         return None;
     };
-    Some(Other { kind: Kind(kind), identity, owner, oid: oid.parse().ok()? })
+    Some(Other { kind: DropKind(kind), identity, owner, oid: oid.parse().ok()? })
 }
 
 /// Kind and identity of all objects in a database, which every copy of it also contains.
@@ -298,7 +298,7 @@ async fn foreign_keys(session: &Session, kept: &str) -> Result<Vec<Drop>, CleanE
         let table = qualified(Some(schema), table);
         let name = quoted(name);
         Some(Drop {
-            kind: Kind(FOREIGN_KEY.to_owned()),
+            kind: DropKind(FOREIGN_KEY.to_owned()),
             identity: format!("{name} on {table}"),
             sql: format!("ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {name}"),
             oid: oid.parse().ok()?,
@@ -328,7 +328,7 @@ async fn holds_objects_of_others(
     Ok(value.as_deref() == Some("t"))
 }
 
-fn statement(kind: &Kind, identity: &str) -> String {
+fn statement(kind: &DropKind, identity: &str) -> String {
     match kind.0.as_str() {
         LARGE_OBJECT => format!("SELECT pg_catalog.lo_unlink({identity})"),
         // CASCADE covers remaining dependents: casts, or objects created since.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use reqwest::Url;
 use secrecy::SecretString;
 
-use super::reader::{Reader, Wrong};
+use super::reader::{VariableReader, Wrong};
 use super::table;
 
 /// A region of Scalingo.
@@ -103,7 +103,7 @@ pub struct Backup {
     pub verify: bool,
 }
 
-pub(super) fn read(reader: &mut Reader<'_>) -> Backup {
+pub(super) fn read(reader: &mut VariableReader<'_>) -> Backup {
     let backup = Backup {
         app: reader.string(&table::SCALINGO_APP),
         token: reader.read(&table::SCALINGO_API_TOKEN, |text| Ok(SecretString::from(text))),

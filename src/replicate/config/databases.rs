@@ -1,6 +1,6 @@
 //! The databases that a run reads and writes.
 
-use super::reader::{Reader, Wrong};
+use super::reader::{VariableReader, Wrong};
 use super::table;
 use super::variable::Variable;
 use crate::error::chain;
@@ -30,7 +30,7 @@ impl Databases {
     }
 }
 
-pub(super) fn read(reader: &mut Reader<'_>) -> Databases {
+pub(super) fn read(reader: &mut VariableReader<'_>) -> Databases {
     let target = database(reader, &table::DATABASE_URL);
     Databases {
         source: database(reader, &table::SOURCE_DATABASE_URL),
@@ -40,7 +40,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Databases {
     }
 }
 
-fn database(reader: &mut Reader<'_>, variable: &'static Variable) -> Option<Target> {
+fn database(reader: &mut VariableReader<'_>, variable: &'static Variable) -> Option<Target> {
     let environment = reader.environment();
     let parse = |text: &str| {
         let options = ConnectOptions {

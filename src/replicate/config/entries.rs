@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::pattern::Glob;
-use super::reader::{Reader, Wrong};
+use super::reader::{VariableReader, Wrong};
 use super::table;
 use super::variable::Variable;
 use crate::archive::Entry;
@@ -31,7 +31,7 @@ impl fmt::Display for EntryPattern {
 }
 
 /// Reads `RESTORE_EXCLUDE`.
-pub(super) fn exclude(reader: &mut Reader<'_>) -> Vec<EntryPattern> {
+pub(super) fn exclude(reader: &mut VariableReader<'_>) -> Vec<EntryPattern> {
     let pattern = |text: &str| match text.trim() {
         "" => Err("empty pattern".to_owned()),
         text => Ok(EntryPattern { glob: Glob::new(text), text: text.to_owned() }),
@@ -40,7 +40,7 @@ pub(super) fn exclude(reader: &mut Reader<'_>) -> Vec<EntryPattern> {
 }
 
 /// Reads `RESTORE_TOLERATE`.
-pub(super) fn tolerate(reader: &mut Reader<'_>) -> Vec<Tolerance> {
+pub(super) fn tolerate(reader: &mut VariableReader<'_>) -> Vec<Tolerance> {
     let tolerance =
         |text: &str| text.parse().map_err(|error| format!("\"{}\": {error}", text.escape_debug()));
     list(reader, &table::RESTORE_TOLERATE, tolerance)
@@ -48,7 +48,7 @@ pub(super) fn tolerate(reader: &mut Reader<'_>) -> Vec<Tolerance> {
 
 /// The parsed elements of a JSON array of strings.
 fn list<T>(
-    reader: &mut Reader<'_>,
+    reader: &mut VariableReader<'_>,
     variable: &'static Variable,
     element: impl Fn(&str) -> Result<T, String>,
 ) -> Vec<T> {

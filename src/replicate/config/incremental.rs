@@ -3,7 +3,7 @@
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::time::Duration;
 
-use super::reader::Reader;
+use super::reader::VariableReader;
 use super::table;
 use super::tables::{self, KeyColumns};
 
@@ -32,7 +32,7 @@ pub struct Incremental {
     pub statement_timeout: Option<Duration>,
 }
 
-pub(super) fn read(reader: &mut Reader<'_>) -> Incremental {
+pub(super) fn read(reader: &mut VariableReader<'_>) -> Incremental {
     let jobs = reader.number(&table::INCREMENTAL_JOBS).unwrap_or_default();
     let timeout = reader.number(&table::INCREMENTAL_STATEMENT_TIMEOUT_MS).unwrap_or_default();
     let late_commits =

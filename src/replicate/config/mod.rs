@@ -2,7 +2,7 @@
 //!
 //! [`table`] lists every variable with its default and its meaning; [`document`] generates
 //! `docs/variables.md` from it, and the command line options come from it too. [`Config`] holds the
-//! typed values. All problems are reported at once, by variable ([`Problems`]); secrets are never
+//! typed values. All problems are reported at once, by variable ([`ConfigProblems`]); secrets are never
 //! shown.
 //!
 //! A variable set to an empty value counts as not set, because hosts cannot always unset one. `0`
@@ -38,22 +38,22 @@ pub use databases::Databases;
 pub use entries::EntryPattern;
 pub use incremental::Incremental;
 pub use pattern::{PatternError, TablePattern};
-pub use problem::{Problem, Problems};
+pub use problem::{ConfigProblems, Problem};
 pub use reader::Setting;
 pub use tables::{KeyColumns, TableMode, TableModes, TableRule};
-pub use variable::{Kind, Variable};
+pub use variable::{ValueKind, Variable};
 
 use super::notify::Webhook;
-use super::schedule::{self, Schedule};
+use super::schedule::{self, CronSchedule};
 use super::worker::RetryPolicy;
 use crate::report::LogFormat;
 use crate::report::nights::Lang;
 use crate::restore::Tolerance;
-use reader::{Reader, Wrong};
+use reader::{VariableReader, Wrong};
 
 /// The command that settings are read for; each needs some of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Command {
+pub enum NightCommand {
     /// One full run.
     Run,
     /// Only the incremental copy.
@@ -70,7 +70,7 @@ pub enum Command {
     Enrich,
 }
 
-impl Command {
+impl NightCommand {
     /// The command's name on the command line.
     #[must_use]
     pub fn word(self) -> &'static str {
@@ -90,7 +90,7 @@ impl Command {
 #[derive(Clone, Debug)]
 pub struct Config {
     /// When runs start.
-    pub schedule: Option<Schedule>,
+    pub schedule: Option<CronSchedule>,
     /// How late a run may start.
     pub latest_start: TimeDelta,
     /// The time zone of the schedule, of "today", and of displayed times.
@@ -165,15 +165,15 @@ impl Config {
     /// Files that a database URL refers to, such as a certificate, are read from disk.
     ///
     /// # Errors
-    /// [`Problems`]: everything that is wrong or missing for that command.
+    /// [`ConfigProblems`]: everything that is wrong or missing for that command.
     pub fn for_command(
-        command: Command,
+        command: NightCommand,
         variable: impl Fn(&str) -> Option<String>,
-    ) -> Result<Self, Problems> {
-        let mut reader = Reader::new(&variable);
+    ) -> Result<Self, ConfigProblems> {
+        let mut reader = VariableReader::new(&variable);
         let mut config = Self::read(&mut reader);
         config.require(command, &mut reader);
-        let Reader { mut problems, settings, .. } = reader;
+        let VariableReader { mut problems, settings, .. } = reader;
         config.settings = settings;
         config.settings.retain(|setting| setting.variable.commands.contains(&command));
         problems.retain(|problem| problem.variable.commands.contains(&command));
@@ -182,7 +182,7 @@ impl Config {
         config.settings.sort_by_key(|setting| place(setting.variable));
         problems.sort_by_key(|problem| place(problem.variable));
         problems.dedup_by(|second, first| second.variable == first.variable);
-        if problems.is_empty() { Ok(config) } else { Err(Problems(problems)) }
+        if problems.is_empty() { Ok(config) } else { Err(ConfigProblems(problems)) }
     }
 
     /// The effective settings that the command reads, without secrets.
@@ -197,13 +197,13 @@ impl Config {
         self.settings.iter().any(|setting| setting.variable.name == name && !setting.is_default)
     }
 
-    fn read(reader: &mut Reader<'_>) -> Self {
+    fn read(reader: &mut VariableReader<'_>) -> Self {
         let zone = reader
             .read(&table::SCHEDULE_TIMEZONE, |name| schedule::zone(name).ok_or(Wrong::Unexpected));
         let zone = zone.unwrap_or_default();
         Self {
             schedule: reader.read(&table::SCHEDULE, |text| {
-                Schedule::parse(text, zone)
+                CronSchedule::parse(text, zone)
                     .map_err(|error| Wrong::Because(format!("\"{text}\": {error}")))
             }),
             latest_start: latest_start(reader),
@@ -228,10 +228,11 @@ impl Config {
     }
 
     /// Checks the settings that a command requires.
-    fn require(&self, command: Command, reader: &mut Reader<'_>) {
-        let fetches = matches!(command, Command::Run | Command::Worker | Command::FetchBackup);
+    fn require(&self, command: NightCommand, reader: &mut VariableReader<'_>) {
+        let fetches =
+            matches!(command, NightCommand::Run | NightCommand::Worker | NightCommand::FetchBackup);
         let mut needed = Vec::new();
-        if command == Command::Worker {
+        if command == NightCommand::Worker {
             needed.push((&table::SCHEDULE, self.schedule.is_some(), String::new()));
         }
         if fetches && self.backup.elsewhere.is_none() {
@@ -245,26 +246,29 @@ impl Config {
         }
         let target = self.databases.target.is_some();
         match command {
-            Command::Run | Command::Worker | Command::DropObjects | Command::Enrich => {
+            NightCommand::Run
+            | NightCommand::Worker
+            | NightCommand::DropObjects
+            | NightCommand::Enrich => {
                 needed.push((&table::DATABASE_URL, target, String::new()));
             }
-            Command::Incremental => {
+            NightCommand::Incremental => {
                 let target = self.databases.incremental_target.is_some();
                 let or = ", unless TARGET_DATABASE_URL is set";
                 needed.push((&table::DATABASE_URL, target, or.to_owned()));
                 let source = self.databases.source.is_some();
                 needed.push((&table::SOURCE_DATABASE_URL, source, String::new()));
             }
-            Command::Web => {
+            NightCommand::Web => {
                 needed.push((&table::PORT, self.web.port.is_some(), String::new()));
                 if self.web.status_token.is_some() {
                     let because = " because STATUS_TOKEN is set: runs are recorded there";
                     needed.push((&table::DATABASE_URL, target, because.to_owned()));
                 }
             }
-            Command::FetchBackup => {}
+            NightCommand::FetchBackup => {}
         }
-        let is_night = matches!(command, Command::Run | Command::Worker);
+        let is_night = matches!(command, NightCommand::Run | NightCommand::Worker);
         if is_night && self.restore.tables.has_incremental() {
             let because = " because there are incremental tables";
             let source = self.databases.source.is_some();
@@ -287,7 +291,7 @@ impl Config {
 }
 
 impl Restore {
-    fn read(reader: &mut Reader<'_>) -> Self {
+    fn read(reader: &mut VariableReader<'_>) -> Self {
         let number = |number: Option<u64>| number.unwrap_or_default();
         Self {
             jobs: usize::try_from(number(reader.number(&table::PG_RESTORE_JOBS))).unwrap_or(1),
@@ -311,7 +315,7 @@ impl Restore {
 
 /// The enrichment folder. The default is the one deployed with the program (`bin` and `sql` next to
 /// each other), wherever the program is started; otherwise the one in the working directory.
-fn enrichment(reader: &mut Reader<'_>) -> PathBuf {
+fn enrichment(reader: &mut VariableReader<'_>) -> PathBuf {
     let is_named = reader.is_set(&table::ENRICHMENT_DIR);
     let folder = PathBuf::from(reader.string(&table::ENRICHMENT_DIR).unwrap_or_default());
     if is_named {
@@ -326,12 +330,12 @@ fn enrichment(reader: &mut Reader<'_>) -> PathBuf {
     }
 }
 
-fn latest_start(reader: &mut Reader<'_>) -> TimeDelta {
+fn latest_start(reader: &mut VariableReader<'_>) -> TimeDelta {
     let minutes = reader.number(&table::SCHEDULE_LATEST_START_MINUTES).unwrap_or_default();
     TimeDelta::minutes(i64::try_from(minutes).unwrap_or_default())
 }
 
-fn retry(reader: &mut Reader<'_>) -> RetryPolicy {
+fn retry(reader: &mut VariableReader<'_>) -> RetryPolicy {
     let retries = reader.number(&table::MAX_RETRY_COUNT);
     let (min, max) = (reader.number(&table::MIN_TIMEOUT), reader.number(&table::MAX_TIMEOUT));
     if let (Some(min), Some(max)) = (min, max)

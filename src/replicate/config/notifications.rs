@@ -3,12 +3,12 @@
 use secrecy::SecretString;
 use serde_json::Value;
 
-use super::reader::{Reader, Wrong};
+use super::reader::{VariableReader, Wrong};
 use super::table;
 use crate::replicate::notify::Webhook;
 
 /// Reads `NOTIFICATIONS`, or its older name.
-pub(super) fn read(reader: &mut Reader<'_>) -> Vec<Webhook> {
+pub(super) fn read(reader: &mut VariableReader<'_>) -> Vec<Webhook> {
     if reader.is_set(&table::NOTIFICATIONS) && reader.is_set(&table::NOTIFICATION_URLS) {
         reader.problem(
             &table::NOTIFICATION_URLS,

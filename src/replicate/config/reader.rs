@@ -1,7 +1,7 @@
 //! Reads variables one by one, and collects problems and the values that may be shown.
 
 use super::problem::Problem;
-use super::variable::{Kind, Variable};
+use super::variable::{ValueKind, Variable};
 
 /// Why a value was rejected.
 pub(super) enum Wrong {
@@ -23,13 +23,13 @@ pub struct Setting {
 }
 
 /// Looks variables up, and collects problems.
-pub(super) struct Reader<'a> {
+pub(super) struct VariableReader<'a> {
     get: &'a dyn Fn(&str) -> Option<String>,
     pub(super) problems: Vec<Problem>,
     pub(super) settings: Vec<Setting>,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> VariableReader<'a> {
     pub(super) fn new(get: &'a dyn Fn(&str) -> Option<String>) -> Self {
         Self { get, problems: Vec::new(), settings: Vec::new() }
     }
@@ -107,7 +107,9 @@ impl<'a> Reader<'a> {
     /// A number within the variable's bounds.
     pub(super) fn number(&mut self, variable: &'static Variable) -> Option<u64> {
         self.read(variable, |text| {
-            let Kind::Number { min, max } = variable.kind else { return Err(Wrong::Unexpected) };
+            let ValueKind::Number { min, max } = variable.kind else {
+                return Err(Wrong::Unexpected);
+            };
             match text.parse() {
                 Ok(number) if (min..=max).contains(&number) => Ok(number),
                 _ => Err(Wrong::Unexpected),

@@ -1,7 +1,7 @@
 //! The table of all variables, by chapter. `docs/variables.md` and the command line options are
 //! generated from it.
 
-use super::Command;
+use super::NightCommand;
 use super::variable::Variable;
 pub(super) use super::variables::{
     APP, BACKUP_ANY_DAY, BACKUP_ID, BACKUP_MAX_AGE_HOURS, BACKUP_MODE, BACKUP_MODE_STRICT,
@@ -102,7 +102,7 @@ pub static CHAPTERS: [Chapter; 8] = [
 ];
 
 /// All variables that a command reads.
-pub fn of(command: Command) -> impl Iterator<Item = &'static Variable> {
+pub fn of(command: NightCommand) -> impl Iterator<Item = &'static Variable> {
     all().filter(move |variable| variable.commands.contains(&command))
 }
 

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::json;
 use super::pattern::TablePattern;
-use super::reader::{Reader, Wrong};
+use super::reader::{VariableReader, Wrong};
 use super::table;
 
 /// The tables of `RESTORE_ANSWERS_AND_KES` and `RESTORE_ANSWERS_AND_KES_INCREMENTALLY`.
@@ -135,7 +135,7 @@ impl TableModes {
 
 /// Reads the three variables. If `BACKUP_MODE` is set, even to `{}`, it alone applies; otherwise
 /// the two old ones do, set or not.
-pub(super) fn read(reader: &mut Reader<'_>) -> TableModes {
+pub(super) fn read(reader: &mut VariableReader<'_>) -> TableModes {
     let modes =
         reader.read(&table::BACKUP_MODE, |text| TableModes::parse(text).map_err(Wrong::Because));
     let whole = reader.flag(&table::RESTORE_ANSWERS_AND_KES);
@@ -202,7 +202,7 @@ impl KeyColumns {
 }
 
 /// Reads `INCREMENTAL_KEYS`.
-pub(super) fn read_keys(reader: &mut Reader<'_>) -> KeyColumns {
+pub(super) fn read_keys(reader: &mut VariableReader<'_>) -> KeyColumns {
     let columns = reader
         .read(&table::INCREMENTAL_KEYS, |text| KeyColumns::parse(text).map_err(Wrong::Because));
     columns.unwrap_or_default()

@@ -1,6 +1,6 @@
 //! One environment variable: its meaning, accepted values, and the commands that read it.
 
-use super::Command;
+use super::NightCommand;
 
 /// An environment variable, and the command line option that overrides it.
 #[derive(Debug)]
@@ -11,21 +11,21 @@ pub struct Variable {
     /// on a command line, where other users of the machine can see them.
     pub option: Option<&'static str>,
     /// Which values it accepts.
-    pub kind: Kind,
+    pub kind: ValueKind,
     /// The value if it is not set.
     pub default: Option<&'static str>,
     /// What it does, in sentences: for `docs/variables.md` and for the help, whose short form shows
     /// the first sentence.
     pub meaning: &'static str,
     /// The commands that read it.
-    pub commands: &'static [Command],
+    pub commands: &'static [NightCommand],
     /// When it must be set, in words; the check itself is `require` in `mod.rs`.
     pub required: Option<&'static str>,
 }
 
 /// Which values a variable accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum ValueKind {
     /// `true` or `false`.
     Flag,
     /// A whole number within inclusive bounds.
@@ -43,7 +43,7 @@ pub enum Kind {
     Secret(&'static str),
 }
 
-impl Kind {
+impl ValueKind {
     /// What is expected, as a noun phrase that can follow "expected".
     #[must_use]
     pub fn expected(self) -> String {
@@ -69,8 +69,8 @@ impl Variable {
     /// A variable without an option or a default, never required.
     pub(super) const fn new(
         name: &'static str,
-        kind: Kind,
-        commands: &'static [Command],
+        kind: ValueKind,
+        commands: &'static [NightCommand],
         meaning: &'static str,
     ) -> Self {
         Self { name, option: None, kind, default: None, meaning, commands, required: None }

@@ -3,21 +3,21 @@
 //! Variables of the replaced system keep its names and defaults; the rest are new. Where a variable
 //! changed its meaning over the years of that system, the oldest documented meaning applies.
 
-use super::Command::{self, DropObjects, Enrich, FetchBackup, Incremental, Run, Web, Worker};
-use super::variable::{Kind, Variable};
+use super::NightCommand::{self, DropObjects, Enrich, FetchBackup, Incremental, Run, Web, Worker};
+use super::variable::{ValueKind, Variable};
 
-const NIGHTS: &[Command] = &[Run, Worker];
-const FETCHING: &[Command] = &[Run, Worker, FetchBackup];
-const RESTORING: &[Command] = &[Run, Worker, DropObjects];
-const COPYING: &[Command] = &[Run, Worker, Incremental];
-const TABLES: &[Command] = &[Run, Worker, DropObjects, Incremental, Enrich];
+const NIGHTS: &[NightCommand] = &[Run, Worker];
+const FETCHING: &[NightCommand] = &[Run, Worker, FetchBackup];
+const RESTORING: &[NightCommand] = &[Run, Worker, DropObjects];
+const COPYING: &[NightCommand] = &[Run, Worker, Incremental];
+const TABLES: &[NightCommand] = &[Run, Worker, DropObjects, Incremental, Enrich];
 
 const DATABASE: &str = "a URL such as `postgresql://user:password@host:5432/name`";
 const HTTP: &str = "an `http://` or `https://` URL";
 
 pub(super) static SCHEDULE: Variable = Variable::new(
     "SCHEDULE",
-    Kind::Text(
+    ValueKind::Text(
         "a cron expression with 5 fields (6 if it starts with seconds), or a shorthand \
          such as `@daily`",
     ),
@@ -33,7 +33,7 @@ pub(super) static SCHEDULE: Variable = Variable::new(
 
 pub(super) static SCHEDULE_TIMEZONE: Variable = Variable::new(
     "SCHEDULE_TIMEZONE",
-    Kind::Text("an IANA time zone, such as `Europe/Paris`"),
+    ValueKind::Text("an IANA time zone, such as `Europe/Paris`"),
     &[Worker, Web, Run, FetchBackup],
     "Time zone of `SCHEDULE`, of \"today\" for backups, and of the times on the status page. A \
      time skipped when clocks go forward becomes the first minute after the gap; a time repeated \
@@ -44,7 +44,7 @@ pub(super) static SCHEDULE_TIMEZONE: Variable = Variable::new(
 
 pub(super) static SCHEDULE_LATEST_START_MINUTES: Variable = Variable::new(
     "SCHEDULE_LATEST_START_MINUTES",
-    Kind::Number { min: 0, max: 1440 },
+    ValueKind::Number { min: 0, max: 1440 },
     &[Worker],
     "Latest start of a run, in minutes after its scheduled time, if the process was down or asleep \
      at that time. A run noticed later than this counts as missed, which is recorded and notified.",
@@ -54,7 +54,7 @@ pub(super) static SCHEDULE_LATEST_START_MINUTES: Variable = Variable::new(
 
 pub(super) static SCALINGO_APP: Variable = Variable::new(
     "SCALINGO_APP",
-    Kind::Text("an app name, such as `pix-api-production`"),
+    ValueKind::Text("an app name, such as `pix-api-production`"),
     FETCHING,
     "App whose database is backed up.",
 )
@@ -63,7 +63,7 @@ pub(super) static SCALINGO_APP: Variable = Variable::new(
 
 pub(super) static SCALINGO_API_TOKEN: Variable = Variable::new(
     "SCALINGO_API_TOKEN",
-    Kind::Secret("an API token"),
+    ValueKind::Secret("an API token"),
     FETCHING,
     "API token of a collaborator of that app. A limited collaborator is not allowed to export \
      data.",
@@ -72,7 +72,7 @@ pub(super) static SCALINGO_API_TOKEN: Variable = Variable::new(
 
 pub(super) static SCALINGO_ADDON: Variable = Variable::new(
     "SCALINGO_ADDON",
-    Kind::Text("an add-on ID, such as `ad-…`"),
+    ValueKind::Text("an add-on ID, such as `ad-…`"),
     FETCHING,
     "Database add-on to read backups from, if the app has several databases.",
 )
@@ -80,7 +80,7 @@ pub(super) static SCALINGO_ADDON: Variable = Variable::new(
 
 pub(super) static SCALINGO_REGION: Variable = Variable::new(
     "SCALINGO_REGION",
-    Kind::Word(&["osc-fr1", "osc-secnum-fr1"]),
+    ValueKind::Word(&["osc-fr1", "osc-secnum-fr1"]),
     FETCHING,
     "Scalingo region of the app.",
 )
@@ -89,7 +89,7 @@ pub(super) static SCALINGO_REGION: Variable = Variable::new(
 
 pub(super) static BACKUP_SOURCE: Variable = Variable::new(
     "BACKUP_SOURCE",
-    Kind::Secret("a path, or an `http://` or `https://` URL"),
+    ValueKind::Secret("a path, or an `http://` or `https://` URL"),
     FETCHING,
     "Read the backup from here instead of Scalingo: a file, a folder (its newest archive is read; \
      files whose names do not end in `.tar.gz`, `.tgz`, `.pgsql`, `.dump`, `.tar` or `.backup` are \
@@ -101,7 +101,7 @@ pub(super) static BACKUP_SOURCE: Variable = Variable::new(
 
 pub(super) static BACKUP_ID: Variable = Variable::new(
     "BACKUP_ID",
-    Kind::Text("a backup ID"),
+    ValueKind::Text("a backup ID"),
     FETCHING,
     "Restore this backup of the app instead of today's newest.",
 )
@@ -109,7 +109,7 @@ pub(super) static BACKUP_ID: Variable = Variable::new(
 
 pub(super) static BACKUP_ANY_DAY: Variable = Variable::new(
     "BACKUP_ANY_DAY",
-    Kind::Flag,
+    ValueKind::Flag,
     FETCHING,
     "Accept the newest finished backup even if it is not from today. Otherwise a missing backup of \
      today is a failure, which is retried.",
@@ -119,7 +119,7 @@ pub(super) static BACKUP_ANY_DAY: Variable = Variable::new(
 
 pub(super) static BACKUP_MAX_AGE_HOURS: Variable = Variable::new(
     "BACKUP_MAX_AGE_HOURS",
-    Kind::Number { min: 1, max: 24 * 366 },
+    ValueKind::Number { min: 1, max: 24 * 366 },
     FETCHING,
     "Accept the newest finished backup up to this age in hours, even if it is not from today. \
      `BACKUP_ANY_DAY` and `BACKUP_ID` take precedence.",
@@ -128,7 +128,7 @@ pub(super) static BACKUP_MAX_AGE_HOURS: Variable = Variable::new(
 
 pub(super) static DOWNLOAD_FIRST: Variable = Variable::new(
     "DOWNLOAD_FIRST",
-    Kind::Flag,
+    ValueKind::Flag,
     NIGHTS,
     "Download the whole backup to disk before changing the target. Otherwise it is restored while \
      it downloads, and nothing is written to disk; if the backup then proves damaged, the target's \
@@ -139,7 +139,7 @@ pub(super) static DOWNLOAD_FIRST: Variable = Variable::new(
 
 pub(super) static VERIFY_BACKUP: Variable = Variable::new(
     "VERIFY_BACKUP",
-    Kind::Flag,
+    ValueKind::Flag,
     FETCHING,
     "Verify the backup before changing the target, if the whole backup is available: a file, a \
      folder, or any backup with `DOWNLOAD_FIRST`. A damaged backup then leaves the target \
@@ -152,28 +152,28 @@ pub(super) static VERIFY_BACKUP: Variable = Variable::new(
 
 pub(super) static SCALINGO_AUTH_URL: Variable = Variable::new(
     "SCALINGO_AUTH_URL",
-    Kind::Text(HTTP),
+    ValueKind::Text(HTTP),
     FETCHING,
     "Override the address of the authentication API; for tests.",
 );
 
 pub(super) static SCALINGO_API_URL: Variable = Variable::new(
     "SCALINGO_API_URL",
-    Kind::Text(HTTP),
+    ValueKind::Text(HTTP),
     FETCHING,
     "Override the address of the region's API; for tests.",
 );
 
 pub(super) static SCALINGO_DB_URL: Variable = Variable::new(
     "SCALINGO_DB_URL",
-    Kind::Text(HTTP),
+    ValueKind::Text(HTTP),
     FETCHING,
     "Override the address of the region's database API; for tests.",
 );
 
 pub(super) static DATABASE_URL: Variable = Variable::new(
     "DATABASE_URL",
-    Kind::Secret(DATABASE),
+    ValueKind::Secret(DATABASE),
     &[Run, Worker, DropObjects, Enrich, Incremental, Web],
     "Target database; overwritten by every run. Runs are recorded in its schema `nocturne`, which \
      is kept.",
@@ -183,7 +183,7 @@ pub(super) static DATABASE_URL: Variable = Variable::new(
 
 pub(super) static SOURCE_DATABASE_URL: Variable = Variable::new(
     "SOURCE_DATABASE_URL",
-    Kind::Secret(DATABASE),
+    ValueKind::Secret(DATABASE),
     &[Run, Worker, Incremental],
     "Source database of the incremental copy. A read-only user is enough.",
 )
@@ -192,7 +192,7 @@ pub(super) static SOURCE_DATABASE_URL: Variable = Variable::new(
 
 pub(super) static TARGET_DATABASE_URL: Variable = Variable::new(
     "TARGET_DATABASE_URL",
-    Kind::Secret(DATABASE),
+    ValueKind::Secret(DATABASE),
     &[Run, Worker, Incremental],
     "Target database of the incremental copy. Defaults to `DATABASE_URL`.",
 )
@@ -200,7 +200,7 @@ pub(super) static TARGET_DATABASE_URL: Variable = Variable::new(
 
 pub(super) static PG_RESTORE_JOBS: Variable = Variable::new(
     "PG_RESTORE_JOBS",
-    Kind::Number { min: 1, max: 1000 },
+    ValueKind::Number { min: 1, max: 1000 },
     &[Run, Worker, Enrich],
     "Number of sessions that restore in parallel, and that run enrichment files.",
 )
@@ -209,7 +209,7 @@ pub(super) static PG_RESTORE_JOBS: Variable = Variable::new(
 
 pub(super) static RESTORE_FK_CONSTRAINTS: Variable = Variable::new(
     "RESTORE_FK_CONSTRAINTS",
-    Kind::Flag,
+    ValueKind::Flag,
     NIGHTS,
     "Restore foreign keys. Foreign keys from or to an incremental or excluded table are never \
      restored.",
@@ -219,7 +219,7 @@ pub(super) static RESTORE_FK_CONSTRAINTS: Variable = Variable::new(
 
 pub(super) static BACKUP_MODE: Variable = Variable::new(
     "BACKUP_MODE",
-    Kind::Text(
+    ValueKind::Text(
         "a JSON object that maps tables to `incremental`, `none`, `schema-only` or `full`, such as \
          `{\"answers\":\"incremental\"}`",
     ),
@@ -241,7 +241,7 @@ pub(super) static BACKUP_MODE: Variable = Variable::new(
 
 pub(super) static RESTORE_ANSWERS_AND_KES: Variable = Variable::new(
     "RESTORE_ANSWERS_AND_KES",
-    Kind::Flag,
+    ValueKind::Flag,
     TABLES,
     "Restore the tables `answers` and `knowledge-elements`. Otherwise they are skipped, with \
      everything that belongs to them. Has no effect if `BACKUP_MODE` is set, which is more \
@@ -252,7 +252,7 @@ pub(super) static RESTORE_ANSWERS_AND_KES: Variable = Variable::new(
 
 pub(super) static RESTORE_ANSWERS_AND_KES_INCREMENTALLY: Variable = Variable::new(
     "RESTORE_ANSWERS_AND_KES_INCREMENTALLY",
-    Kind::Flag,
+    ValueKind::Flag,
     TABLES,
     "Make these two tables (`answers`, `knowledge-elements`) incremental. Cannot be combined with \
      `RESTORE_ANSWERS_AND_KES` or `BACKUP_MODE`.",
@@ -262,7 +262,7 @@ pub(super) static RESTORE_ANSWERS_AND_KES_INCREMENTALLY: Variable = Variable::ne
 
 pub(super) static BACKUP_MODE_STRICT: Variable = Variable::new(
     "BACKUP_MODE_STRICT",
-    Kind::Flag,
+    ValueKind::Flag,
     NIGHTS,
     "Fail before anything is dropped if a name in `BACKUP_MODE` or a pattern in `RESTORE_EXCLUDE` \
      matches nothing in the backup. Otherwise this is a warning, and a mistyped name restores what \
@@ -273,7 +273,7 @@ pub(super) static BACKUP_MODE_STRICT: Variable = Variable::new(
 
 pub(super) static RESTORE_EXCLUDE: Variable = Variable::new(
     "RESTORE_EXCLUDE",
-    Kind::Text("a JSON array of patterns, such as `[\"BLOB*\",\"FUNCTION billing.*\"]`"),
+    ValueKind::Text("a JSON array of patterns, such as `[\"BLOB*\",\"FUNCTION billing.*\"]`"),
     NIGHTS,
     "Entries of the backup to skip, with everything that depends on them. A pattern is an entry's \
      kind and name as shown by `nocturne list` and the log, such as `EVENT TRIGGER watcher` or `FK \
@@ -286,7 +286,7 @@ pub(super) static RESTORE_EXCLUDE: Variable = Variable::new(
 
 pub(super) static RESTORE_TOLERATE: Variable = Variable::new(
     "RESTORE_TOLERATE",
-    Kind::Text("a JSON array such as `[\"42501\",\"missing-role\"]`"),
+    ValueKind::Text("a JSON array such as `[\"42501\",\"missing-role\"]`"),
     NIGHTS,
     "Server errors that do not fail a run: SQLSTATEs, `already-exists`, `missing-role`, \
      `comment-on-extension` or `comment-on-others`, as in `nocturne restore --tolerate`. The last \
@@ -296,7 +296,7 @@ pub(super) static RESTORE_TOLERATE: Variable = Variable::new(
 
 pub(super) static FROM_SCRATCH: Variable = Variable::new(
     "FROM_SCRATCH",
-    Kind::Flag,
+    ValueKind::Flag,
     NIGHTS,
     "Restore the backup from the start: drop what an unfinished attempt restored, and restore \
      again a backup that is already restored. Retries of the same run still resume. Otherwise a \
@@ -308,7 +308,7 @@ pub(super) static FROM_SCRATCH: Variable = Variable::new(
 
 pub(super) static SWAP: Variable = Variable::new(
     "SWAP",
-    Kind::Flag,
+    ValueKind::Flag,
     NIGHTS,
     "Restore into a new database and rename it at the end, so that readers never see an empty one. \
      The role must be allowed to create databases. Cannot be combined with incremental tables.",
@@ -318,7 +318,7 @@ pub(super) static SWAP: Variable = Variable::new(
 
 pub(super) static SWAP_TEMPLATE: Variable = Variable::new(
     "SWAP_TEMPLATE",
-    Kind::Text("a database name"),
+    ValueKind::Text("a database name"),
     NIGHTS,
     "Template of the new database of `SWAP`, with the extensions that only a superuser can create. \
      The role must be allowed to copy it and to connect to it; objects of other roles that the \
@@ -328,7 +328,7 @@ pub(super) static SWAP_TEMPLATE: Variable = Variable::new(
 
 pub(super) static SWAP_DROPS_OTHERS: Variable = Variable::new(
     "SWAP_DROPS_OTHERS",
-    Kind::Flag,
+    ValueKind::Flag,
     NIGHTS,
     "Let `SWAP` replace a database in which other roles own objects or extensions that the new one \
      lacks. Otherwise such a run fails before anything is changed, and lists them.",
@@ -338,7 +338,7 @@ pub(super) static SWAP_DROPS_OTHERS: Variable = Variable::new(
 
 pub(super) static DROP_TIMEOUT_MS: Variable = Variable::new(
     "DROP_TIMEOUT_MS",
-    Kind::Number { min: 0, max: 2_147_483_647 },
+    ValueKind::Number { min: 0, max: 2_147_483_647 },
     RESTORING,
     "How long, in milliseconds, dropping an object may wait for sessions that read it, or that \
      read a table that references it. After that the run fails without dropping anything, and \
@@ -349,7 +349,7 @@ pub(super) static DROP_TIMEOUT_MS: Variable = Variable::new(
 
 pub(super) static ENRICHMENT_DIR: Variable = Variable::new(
     "ENRICHMENT_DIR",
-    Kind::Text("a folder"),
+    ValueKind::Text("a folder"),
     &[Run, Worker, Enrich],
     "Folder of SQL files that create the warehouse's own indexes and views. The default is looked \
      up next to the program's folder (`bin/nocturne` and `sql/enrichment`), then in the working \
@@ -360,7 +360,7 @@ pub(super) static ENRICHMENT_DIR: Variable = Variable::new(
 
 pub(super) static HOOKS_DIR: Variable = Variable::new(
     "HOOKS_DIR",
-    Kind::Text("a folder"),
+    ValueKind::Text("a folder"),
     NIGHTS,
     "Folder of SQL files to run between the stages of a restore. Without it, no hooks run.",
 )
@@ -368,7 +368,9 @@ pub(super) static HOOKS_DIR: Variable = Variable::new(
 
 pub(super) static INCREMENTAL_KEYS: Variable = Variable::new(
     "INCREMENTAL_KEYS",
-    Kind::Text("a JSON object that maps tables to columns, such as `{\"events\":\"event_id\"}`"),
+    ValueKind::Text(
+        "a JSON object that maps tables to columns, such as `{\"events\":\"event_id\"}`",
+    ),
     COPYING,
     "Key columns of incremental tables whose ascending key is not `id`. A key whose type does not \
      have to grow with every row, such as a UUID, is a warning. Names are written as in \
@@ -379,7 +381,7 @@ pub(super) static INCREMENTAL_KEYS: Variable = Variable::new(
 
 pub(super) static INCREMENTAL_JOBS: Variable = Variable::new(
     "INCREMENTAL_JOBS",
-    Kind::Number { min: 1, max: 100 },
+    ValueKind::Number { min: 1, max: 100 },
     COPYING,
     "Number of connections that read from the source in parallel, for all tables together. One \
      more connection holds their shared snapshot.",
@@ -389,7 +391,7 @@ pub(super) static INCREMENTAL_JOBS: Variable = Variable::new(
 
 pub(super) static INCREMENTAL_RANGE_ROWS: Variable = Variable::new(
     "INCREMENTAL_RANGE_ROWS",
-    Kind::Number { min: 0, max: 1_000_000_000_000 },
+    ValueKind::Number { min: 0, max: 1_000_000_000_000 },
     COPYING,
     "Approximate number of rows copied per transaction, for tables with an integer key. An \
      interrupted run resumes after the last committed range. 0 copies all new rows of a table in \
@@ -400,7 +402,7 @@ pub(super) static INCREMENTAL_RANGE_ROWS: Variable = Variable::new(
 
 pub(super) static INCREMENTAL_LAG: Variable = Variable::new(
     "INCREMENTAL_LAG",
-    Kind::Number { min: 0, max: 1_000_000_000_000 },
+    ValueKind::Number { min: 0, max: 1_000_000_000_000 },
     COPYING,
     "How far below the source's highest key to stop, in keys. For keys that are assigned before \
      the transaction that uses them starts; for all others the copy waits \
@@ -411,7 +413,7 @@ pub(super) static INCREMENTAL_LAG: Variable = Variable::new(
 
 pub(super) static INCREMENTAL_ADD_COLUMNS: Variable = Variable::new(
     "INCREMENTAL_ADD_COLUMNS",
-    Kind::Flag,
+    ValueKind::Flag,
     COPYING,
     "Add columns that only the source has to the target, if they may be NULL; existing rows get \
      NULL. Otherwise a new column fails its table, and the error shows the statement that adds it.",
@@ -421,7 +423,7 @@ pub(super) static INCREMENTAL_ADD_COLUMNS: Variable = Variable::new(
 
 pub(super) static INCREMENTAL_CHECK_GAPS: Variable = Variable::new(
     "INCREMENTAL_CHECK_GAPS",
-    Kind::Flag,
+    ValueKind::Flag,
     COPYING,
     "Compare, between both sides, the number of rows that earlier runs should have copied, and \
      report where rows are missing. Reads the keys of the whole table.",
@@ -431,7 +433,7 @@ pub(super) static INCREMENTAL_CHECK_GAPS: Variable = Variable::new(
 
 pub(super) static INCREMENTAL_FILL_GAPS: Variable = Variable::new(
     "INCREMENTAL_FILL_GAPS",
-    Kind::Flag,
+    ValueKind::Flag,
     COPYING,
     "Copy missing rows, found as by `INCREMENTAL_CHECK_GAPS`; their key must be unique. Needs the \
      privilege TEMPORARY in the target.",
@@ -441,7 +443,7 @@ pub(super) static INCREMENTAL_FILL_GAPS: Variable = Variable::new(
 
 pub(super) static INCREMENTAL_LATE_COMMITS_TIMEOUT_MS: Variable = Variable::new(
     "INCREMENTAL_LATE_COMMITS_TIMEOUT_MS",
-    Kind::Number { min: 0, max: 2_147_483_647 },
+    ValueKind::Number { min: 0, max: 2_147_483_647 },
     COPYING,
     "How long, in milliseconds, to wait for transactions of the source that may still commit keys \
      below the highest one. After that a warning lists them, and the copy starts without them. 0 \
@@ -452,7 +454,7 @@ pub(super) static INCREMENTAL_LATE_COMMITS_TIMEOUT_MS: Variable = Variable::new(
 
 pub(super) static INCREMENTAL_ALLOW_BEHIND: Variable = Variable::new(
     "INCREMENTAL_ALLOW_BEHIND",
-    Kind::Flag,
+    ValueKind::Flag,
     COPYING,
     "Accept, with a warning, a table whose highest key in the source is below the target's. \
      Otherwise the table fails: most often the source is the wrong database or an older copy, and \
@@ -463,7 +465,7 @@ pub(super) static INCREMENTAL_ALLOW_BEHIND: Variable = Variable::new(
 
 pub(super) static INCREMENTAL_STATEMENT_TIMEOUT_MS: Variable = Variable::new(
     "INCREMENTAL_STATEMENT_TIMEOUT_MS",
-    Kind::Number { min: 0, max: 2_147_483_647 },
+    ValueKind::Number { min: 0, max: 2_147_483_647 },
     COPYING,
     "Timeout in milliseconds of one statement on the source, such as reading one range. 0 means no \
      limit.",
@@ -473,7 +475,7 @@ pub(super) static INCREMENTAL_STATEMENT_TIMEOUT_MS: Variable = Variable::new(
 
 pub(super) static MAX_RETRY_COUNT: Variable = Variable::new(
     "MAX_RETRY_COUNT",
-    Kind::Number { min: 0, max: 1000 },
+    ValueKind::Number { min: 0, max: 1000 },
     NIGHTS,
     "Number of retries of a failed run. 0 disables retries.",
 )
@@ -482,7 +484,7 @@ pub(super) static MAX_RETRY_COUNT: Variable = Variable::new(
 
 pub(super) static MIN_TIMEOUT: Variable = Variable::new(
     "MIN_TIMEOUT",
-    Kind::Number { min: 0, max: 86_400_000 },
+    ValueKind::Number { min: 0, max: 86_400_000 },
     NIGHTS,
     "Wait before the first retry, in milliseconds; it doubles with each retry, up to \
      `MAX_TIMEOUT`, plus a random part.",
@@ -492,7 +494,7 @@ pub(super) static MIN_TIMEOUT: Variable = Variable::new(
 
 pub(super) static MAX_TIMEOUT: Variable = Variable::new(
     "MAX_TIMEOUT",
-    Kind::Number { min: 0, max: 86_400_000 },
+    ValueKind::Number { min: 0, max: 86_400_000 },
     NIGHTS,
     "Longest wait before a retry, in milliseconds.",
 )
@@ -501,7 +503,7 @@ pub(super) static MAX_TIMEOUT: Variable = Variable::new(
 
 pub(super) static RETRIES_TIMEOUT_MINUTES: Variable = Variable::new(
     "RETRIES_TIMEOUT_MINUTES",
-    Kind::Number { min: 0, max: 10_080 },
+    ValueKind::Number { min: 0, max: 10_080 },
     NIGHTS,
     "Log a warning when a failed run has been retried for longer than this, in minutes.",
 )
@@ -513,7 +515,7 @@ const WEBHOOKS: &str =
 
 pub(super) static NOTIFICATIONS: Variable = Variable::new(
     "NOTIFICATIONS",
-    Kind::Secret(WEBHOOKS),
+    ValueKind::Secret(WEBHOOKS),
     COPYING,
     "URLs that receive a JSON summary by POST when a run or an incremental copy ends, whether it \
      succeeds or fails. A token is sent as `Authorization: Bearer`. Only the host of a URL is ever \
@@ -523,7 +525,7 @@ pub(super) static NOTIFICATIONS: Variable = Variable::new(
 
 pub(super) static REPORT_LANG: Variable = Variable::new(
     "REPORT_LANG",
-    Kind::Word(&["en", "fr"]),
+    ValueKind::Word(&["en", "fr"]),
     COPYING,
     "Language of the report at the end of a run. By default that of the locale (`LC_ALL`, \
      `LC_MESSAGES`, `LANG`): French for a French locale, otherwise English.",
@@ -532,14 +534,14 @@ pub(super) static REPORT_LANG: Variable = Variable::new(
 
 pub(super) static NOTIFICATION_URLS: Variable = Variable::new(
     "NOTIFICATION_URLS",
-    Kind::Secret(WEBHOOKS),
+    ValueKind::Secret(WEBHOOKS),
     COPYING,
     "Older name of `NOTIFICATIONS`. Set only one of the two.",
 );
 
 pub(super) static LOG_FORMAT: Variable = Variable::new(
     "LOG_FORMAT",
-    Kind::Word(&["text", "json"]),
+    ValueKind::Word(&["text", "json"]),
     &[Run, Worker, Incremental, Web, DropObjects, FetchBackup, Enrich],
     "Format of log lines on standard error: text, or one JSON object per line.",
 )
@@ -548,14 +550,14 @@ pub(super) static LOG_FORMAT: Variable = Variable::new(
 
 pub(super) static APP: Variable = Variable::new(
     "APP",
-    Kind::Text("an app name"),
+    ValueKind::Text("an app name"),
     &[Run, Worker, Incremental, Web],
     "Name under which runs are reported: the app that nocturne itself runs in. Set by the host.",
 );
 
 pub(super) static PORT: Variable = Variable::new(
     "PORT",
-    Kind::Number { min: 0, max: 65_535 },
+    ValueKind::Number { min: 0, max: 65_535 },
     &[Web],
     "Port that the web process listens on, on all addresses. Set by the host. 0 picks any free \
      port.",
@@ -565,7 +567,7 @@ pub(super) static PORT: Variable = Variable::new(
 
 pub(super) static STATUS_TOKEN: Variable = Variable::new(
     "STATUS_TOKEN",
-    Kind::Secret("at least 16 visible ASCII characters"),
+    ValueKind::Secret("at least 16 visible ASCII characters"),
     &[Web],
     "Token that gives access to `/status` and `/metrics`. Without it these pages do not exist.",
 );

@@ -51,7 +51,7 @@ pub enum EnrichError {
     },
     /// The target cannot be inspected.
     #[error("cannot inspect the target before the enrichment")]
-    Target(#[source] server::Error),
+    Target(#[source] server::SessionError),
     /// The run was asked to stop; running statements are cancelled.
     #[error("stopped during the enrichment")]
     Stopped,

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::super::sql_file::{SqlFile, in_folder};
 use super::error::EnrichError;
-use super::header::Header;
+use super::header::FileHeader;
 
 /// The files of a folder, read and checked.
 #[derive(Clone, Debug, Default)]
@@ -17,7 +17,7 @@ pub struct Enrichment {
 pub(super) struct File {
     /// Its name in the folder.
     pub(super) name: String,
-    pub(super) header: Header,
+    pub(super) header: FileHeader,
     pub(super) sql: SqlFile,
     /// Indices of the files that it depends on.
     pub(super) after: Vec<usize>,
@@ -49,7 +49,7 @@ impl Enrichment {
         let names: Vec<String> = files.iter().map(|(name, _)| name.clone()).collect();
         let mut checked = Vec::new();
         for (name, sql) in files {
-            let header = Header::of(&sql)?;
+            let header = FileHeader::of(&sql)?;
             let place = |depends: &String| {
                 names.iter().position(|other| other == depends).ok_or_else(|| {
                     let (file, depends) = (name.clone(), depends.clone());

@@ -6,18 +6,18 @@ use super::error::EnrichError;
 
 /// The requirements of a file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Header {
+pub(super) struct FileHeader {
     /// Tables that must exist.
-    pub(super) requires: Vec<Table>,
+    pub(super) requires: Vec<ExpectedTable>,
     /// Tables that must not exist.
-    pub(super) unless: Vec<Table>,
+    pub(super) unless: Vec<ExpectedTable>,
     /// Files that must have run before, by name with `.sql`.
     pub(super) depends: Vec<String>,
 }
 
 /// A table by schema and name.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Table {
+pub(super) struct ExpectedTable {
     pub(super) schema: String,
     pub(super) name: String,
     /// As it is written.
@@ -27,7 +27,7 @@ pub(super) struct Table {
 /// The known words before a colon.
 const WORDS: [&str; 3] = ["requires-table", "unless-table", "depends"];
 
-impl Header {
+impl FileHeader {
     pub(super) fn of(file: &SqlFile) -> Result<Self, EnrichError> {
         let mut header = Self::default();
         for (line, text) in file.head() {
@@ -60,13 +60,15 @@ fn looks_like_ours(word: &str) -> bool {
     !word.contains(' ') && WORDS.iter().any(|known| word.get(..6) == known.get(..6))
 }
 
-fn table(text: &str) -> Result<Table, String> {
+fn table(text: &str) -> Result<ExpectedTable, String> {
     let pattern =
         TablePattern::parse(text).map_err(|error| format!("table \"{text}\": {error}"))?;
     match pattern.exact() {
-        Some((schema, name)) => {
-            Ok(Table { schema: schema.to_owned(), name: name.to_owned(), text: text.to_owned() })
-        }
+        Some((schema, name)) => Ok(ExpectedTable {
+            schema: schema.to_owned(),
+            name: name.to_owned(),
+            text: text.to_owned(),
+        }),
         None => Err(format!("table \"{text}\": expected one table, without *")),
     }
 }
@@ -75,8 +77,8 @@ fn table(text: &str) -> Result<Table, String> {
 mod tests {
     use super::*;
 
-    fn header(text: &str) -> Result<Header, EnrichError> {
-        Header::of(&SqlFile::parse("f.sql".to_owned(), text.to_owned()).unwrap())
+    fn header(text: &str) -> Result<FileHeader, EnrichError> {
+        FileHeader::of(&SqlFile::parse("f.sql".to_owned(), text.to_owned()).unwrap())
     }
 
     #[test]
@@ -86,7 +88,7 @@ mod tests {
              -- unless-table: \"a.b\"\n-- depends: users\n-- depends: more.sql\nSELECT 1;\n-- requires-table: not this\n",
         )
         .unwrap();
-        let names = |tables: &[Table]| {
+        let names = |tables: &[ExpectedTable]| {
             tables
                 .iter()
                 .map(|table| format!("{}|{}", table.schema, table.name))

@@ -23,5 +23,5 @@ mod run;
 
 pub use error::EnrichError;
 pub use folder::Enrichment;
-pub use report::{FileReport, Outcome, Progress, Report, tell};
+pub use report::{EnrichProgress, FileOutcome, FileReport, Report, tell};
 pub use run::run;

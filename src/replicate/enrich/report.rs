@@ -16,7 +16,7 @@ impl Report {
     /// The files that failed.
     pub fn failures(&self) -> impl Iterator<Item = (&str, &FileError)> {
         self.files.iter().filter_map(|report| match &report.outcome {
-            Outcome::Failed(error) => Some((report.file.as_str(), error)),
+            FileOutcome::Failed(error) => Some((report.file.as_str(), error)),
             _ => None,
         })
     }
@@ -28,14 +28,14 @@ pub struct FileReport {
     /// The file's name in the folder.
     pub file: String,
     /// How it ended.
-    pub outcome: Outcome,
+    pub outcome: FileOutcome,
     /// How long it took.
     pub duration: Duration,
 }
 
 /// How a file ended.
 #[derive(Debug)]
-pub enum Outcome {
+pub enum FileOutcome {
     /// All its statements succeeded.
     Done,
     /// Skipped: a table that it requires does not exist.
@@ -57,14 +57,14 @@ pub enum Outcome {
     Failed(FileError),
 }
 
-impl Outcome {
+impl FileOutcome {
     /// Whether files that depend on it can run.
     pub(super) fn is_good(&self) -> bool {
         matches!(self, Self::Done | Self::NotNeeded { .. })
     }
 }
 
-impl fmt::Display for Outcome {
+impl fmt::Display for FileOutcome {
     /// The text that follows the file's name.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -79,7 +79,7 @@ impl fmt::Display for Outcome {
 
 /// An event of the enrichment.
 #[derive(Clone, Copy, Debug)]
-pub enum Progress<'a> {
+pub enum EnrichProgress<'a> {
     /// A file started to run.
     Started {
         /// Its name.
@@ -90,12 +90,12 @@ pub enum Progress<'a> {
 }
 
 /// Logs an event.
-pub fn tell(progress: Progress<'_>) {
+pub fn tell(progress: EnrichProgress<'_>) {
     match progress {
-        Progress::Started { file } => tracing::info!("{file}: started"),
-        Progress::Ended(report) => match &report.outcome {
-            outcome @ Outcome::Failed(_) => tracing::error!("{}: {outcome}", report.file),
-            outcome @ Outcome::Done => {
+        EnrichProgress::Started { file } => tracing::info!("{file}: started"),
+        EnrichProgress::Ended(report) => match &report.outcome {
+            outcome @ FileOutcome::Failed(_) => tracing::error!("{}: {outcome}", report.file),
+            outcome @ FileOutcome::Done => {
                 let seconds = report.duration.as_secs_f64();
                 tracing::info!("{}: {outcome} in {seconds:.1} s", report.file);
             }

@@ -10,8 +10,8 @@ use tokio_util::sync::CancellationToken;
 use super::super::sql_file::FileError;
 use super::error::EnrichError;
 use super::folder::{Enrichment, File};
-use super::header::Table;
-use super::report::{FileReport, Outcome, Progress, Report};
+use super::header::ExpectedTable;
+use super::report::{EnrichProgress, FileOutcome, FileReport, Report};
 use crate::server::{self, Session, SessionSettings, Target};
 use crate::sql::ident::literal;
 
@@ -24,7 +24,7 @@ pub async fn run(
     target: &Target,
     sessions: usize,
     stop: &CancellationToken,
-    tell: impl Fn(Progress<'_>),
+    tell: impl Fn(EnrichProgress<'_>),
 ) -> Result<Report, EnrichError> {
     let files = &enrichment.files;
     let mut waiting = by_size(files, target).await.map_err(EnrichError::Target)?;
@@ -41,14 +41,14 @@ pub async fn run(
             let file = &files[place];
             let ended = |one: &usize| outcomes[*one].map(|at| &report.files[at]);
             let bad = file.after.iter().filter_map(ended).find(|one| !one.outcome.is_good());
-            let skip = bad.map(|bad| Outcome::After { file: bad.file.clone() });
+            let skip = bad.map(|bad| FileOutcome::After { file: bad.file.clone() });
             running.push(async move { (place, one(file, target, stop, skip, tell).await) });
         }
         let Some((place, ended)) = running.next().await else { break };
-        if matches!(ended.outcome, Outcome::Failed(FileError::Stopped { .. })) {
+        if matches!(ended.outcome, FileOutcome::Failed(FileError::Stopped { .. })) {
             continue;
         }
-        tell(Progress::Ended(&ended));
+        tell(EnrichProgress::Ended(&ended));
         outcomes[place] = Some(report.files.len());
         report.files.push(ended);
     }
@@ -59,8 +59,8 @@ async fn one(
     file: &File,
     target: &Target,
     stop: &CancellationToken,
-    skip: Option<Outcome>,
-    tell: &impl Fn(Progress<'_>),
+    skip: Option<FileOutcome>,
+    tell: &impl Fn(EnrichProgress<'_>),
 ) -> FileReport {
     let started = Instant::now();
     let name = || file.name.clone();
@@ -69,33 +69,33 @@ async fn one(
         None => match needed(file, target).await {
             Ok(Some(outcome)) => outcome,
             Ok(None) => {
-                tell(Progress::Started { file: &file.name });
+                tell(EnrichProgress::Started { file: &file.name });
                 match file.sql.run(target, stop).await {
-                    Ok(()) => Outcome::Done,
-                    Err(error) => Outcome::Failed(error),
+                    Ok(()) => FileOutcome::Done,
+                    Err(error) => FileOutcome::Failed(error),
                 }
             }
             Err(source) => {
-                Outcome::Failed(FileError::Connect { file: file.sql.name().to_owned(), source })
+                FileOutcome::Failed(FileError::Connect { file: file.sql.name().to_owned(), source })
             }
         },
     };
-    let ran = matches!(outcome, Outcome::Done | Outcome::Failed(_));
+    let ran = matches!(outcome, FileOutcome::Done | FileOutcome::Failed(_));
     let duration = if ran { started.elapsed() } else { Duration::ZERO };
     FileReport { file: name(), outcome, duration }
 }
 
 /// The reason to skip a file, if any.
-async fn needed(file: &File, target: &Target) -> server::Result<Option<Outcome>> {
+async fn needed(file: &File, target: &Target) -> server::Result<Option<FileOutcome>> {
     let session = Session::connect(target, &SessionSettings::default()).await?;
     for table in &file.header.unless {
         if size(&session, table).await?.is_some() {
-            return Ok(Some(Outcome::NotNeeded { table: table.text.clone() }));
+            return Ok(Some(FileOutcome::NotNeeded { table: table.text.clone() }));
         }
     }
     for table in &file.header.requires {
         if size(&session, table).await?.is_none() {
-            return Ok(Some(Outcome::MissingTable { table: table.text.clone() }));
+            return Ok(Some(FileOutcome::MissingTable { table: table.text.clone() }));
         }
     }
     Ok(None)
@@ -118,7 +118,7 @@ async fn by_size(files: &[File], target: &Target) -> server::Result<Vec<usize>> 
 
 /// The size in bytes of a table with its partitions, 0 for a view; `None` if there is no such
 /// table. Not from `pg_class.relpages`, which is 0 right after a restore.
-async fn size(session: &Session, table: &Table) -> server::Result<Option<u64>> {
+async fn size(session: &Session, table: &ExpectedTable) -> server::Result<Option<u64>> {
     let sql = format!(
         "SELECT COALESCE( \
              (SELECT sum(pg_catalog.pg_relation_size(t.relid)) \

@@ -1,6 +1,6 @@
 //! SQL files that run between the stages of a restore.
 //!
-//! In the folder `HOOKS_DIR`, each [`Stage`] has a file (`after-data.sql`), a folder of files
+//! In the folder `HOOKS_DIR`, each [`HookPoint`] has a file (`after-data.sql`), a folder of files
 //! (`after-data/`, in the order of their names), or both, the file first. All files are read before
 //! anything is dropped, so that invalid ones are reported in time. Each runs in its own session,
 //! statement by statement, as `psql -f` does. The first error ends the run, because the next stages
@@ -17,7 +17,7 @@ use crate::server::Target;
 
 /// A place between the stages of a restore.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Stage {
+pub enum HookPoint {
     /// The target is clean; nothing is restored yet.
     BeforeRestore,
     /// Tables exist, without rows and indexes.
@@ -28,7 +28,7 @@ pub enum Stage {
     AfterRestore,
 }
 
-impl Stage {
+impl HookPoint {
     /// All stages, in the order of a run.
     pub const ALL: [Self; 4] =
         [Self::BeforeRestore, Self::AfterPreData, Self::AfterData, Self::AfterRestore];
@@ -45,7 +45,7 @@ impl Stage {
     }
 }
 
-impl fmt::Display for Stage {
+impl fmt::Display for HookPoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.name())
     }
@@ -80,7 +80,7 @@ pub enum HookError {
     #[error("hook {stage} failed")]
     Failed {
         /// The stage.
-        stage: Stage,
+        stage: HookPoint,
         /// The file and the reason.
         #[source]
         source: FileError,
@@ -101,7 +101,7 @@ impl HookError {
 /// The files of all stages; none by default.
 #[derive(Clone, Debug, Default)]
 pub struct Hooks {
-    files: Vec<(Stage, SqlFile)>,
+    files: Vec<(HookPoint, SqlFile)>,
 }
 
 impl Hooks {
@@ -119,13 +119,13 @@ impl Hooks {
             let path = entry.map_err(broken(folder))?.path();
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             let stem = if path.is_dir() { Some(name.as_str()) } else { name.strip_suffix(".sql") };
-            let known = |stem| Stage::ALL.iter().any(|stage| stage.name() == stem);
+            let known = |stem| HookPoint::ALL.iter().any(|stage| stage.name() == stem);
             if !name.starts_with('.') && stem.is_some_and(|stem| !known(stem)) {
                 return Err(HookError::Unknown { path: path.display().to_string() });
             }
         }
         let mut files = Vec::new();
-        for stage in Stage::ALL {
+        for stage in HookPoint::ALL {
             let mut paths = vec![folder.join(format!("{stage}.sql"))];
             paths.retain(|path| path.exists());
             let more = folder.join(stage.name());
@@ -141,17 +141,17 @@ impl Hooks {
 
     /// Whether anything runs at this stage.
     #[must_use]
-    pub fn has(&self, stage: Stage) -> bool {
+    pub fn has(&self, stage: HookPoint) -> bool {
         self.of(stage).next().is_some()
     }
 
     /// All files, in the order in which they run.
-    pub fn all(&self) -> impl Iterator<Item = (Stage, &SqlFile)> {
+    pub fn all(&self) -> impl Iterator<Item = (HookPoint, &SqlFile)> {
         self.files.iter().map(|(stage, file)| (*stage, file))
     }
 
     /// The files of a stage, in order.
-    pub fn of(&self, stage: Stage) -> impl Iterator<Item = &SqlFile> {
+    pub fn of(&self, stage: HookPoint) -> impl Iterator<Item = &SqlFile> {
         self.files.iter().filter(move |(of, _)| *of == stage).map(|(_, file)| file)
     }
 
@@ -161,7 +161,7 @@ impl Hooks {
     /// [`HookError::Failed`].
     pub async fn run(
         &self,
-        stage: Stage,
+        stage: HookPoint,
         target: &Target,
         stop: &CancellationToken,
     ) -> Result<(), HookError> {
@@ -190,11 +190,11 @@ mod tests {
         }
         fs::write(path.join("after-data/notes.txt"), "\\").unwrap();
         let hooks = Hooks::read(path).unwrap();
-        let names: Vec<_> = hooks.of(Stage::AfterData).map(SqlFile::name).collect();
+        let names: Vec<_> = hooks.of(HookPoint::AfterData).map(SqlFile::name).collect();
         let tails: Vec<_> = names.iter().map(|name| &name[path.as_os_str().len() + 1..]).collect();
         assert_eq!(tails, ["after-data.sql", "after-data/10.sql", "after-data/20.sql"]);
-        let has: Vec<_> = Stage::ALL.iter().filter(|stage| hooks.has(**stage)).collect();
-        assert_eq!(has, [&Stage::AfterData]);
+        let has: Vec<_> = HookPoint::ALL.iter().filter(|stage| hooks.has(**stage)).collect();
+        assert_eq!(has, [&HookPoint::AfterData]);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Reads the definition of a table from a server.
 
 use super::error::{IncrementalError, Side};
-use super::settings::{Settings, Table};
+use super::settings::{CopySettings, IncrementalTable};
 use crate::server::{self, Session, TRUSTED};
 use crate::sql::ident::{literal, qualified, quoted};
 
@@ -59,9 +59,9 @@ pub(super) struct Labels {
 
 /// The table on one side.
 pub(super) async fn definition(
-    settings: &Settings,
+    settings: &CopySettings,
     session: &Session,
-    table: &Table,
+    table: &IncrementalTable,
     side: Side,
 ) -> Result<Relation, IncrementalError> {
     let found = Relation::read(session, table).await;
@@ -104,7 +104,10 @@ async fn foreign(session: &Session, table: u32) -> server::Result<Option<(String
 
 impl Relation {
     /// Looks up a table; `None` if it does not exist.
-    pub(super) async fn read(session: &Session, table: &Table) -> server::Result<Option<Self>> {
+    pub(super) async fn read(
+        session: &Session,
+        table: &IncrementalTable,
+    ) -> server::Result<Option<Self>> {
         let (schema, name) = (literal(&table.schema), literal(&table.name));
         let sql = format!(
             "SELECT c.oid, c.relkind, pg_catalog.row_security_active(c.oid), \
@@ -119,7 +122,7 @@ impl Relation {
         };
         let odd = || {
             let what = format!("inconsistent catalog entry for {table}");
-            server::Error::Protocol(what, None)
+            server::SessionError::Protocol(what, None)
         };
         // The OID is inserted instead of the name: a line break in a name would end the SQL comment
         // that contains it.

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::error::{IncrementalError, Side};
-use super::settings::{Settings, Table};
+use super::settings::{CopySettings, IncrementalTable};
 use crate::replicate::config::{Config, KeyColumns, TableMode, TableModes};
 use crate::server::{Session, SessionSettings, Target};
 
@@ -24,15 +24,16 @@ pub async fn tables(
     source: &Target,
     modes: &TableModes,
     keys: &KeyColumns,
-) -> Result<Vec<Table>, IncrementalError> {
-    let table = |schema: &str, name: &str| Table {
+) -> Result<Vec<IncrementalTable>, IncrementalError> {
+    let table = |schema: &str, name: &str| IncrementalTable {
         schema: schema.to_owned(),
         name: name.to_owned(),
         key: keys.column(schema, name).to_owned(),
     };
     let rules = || modes.rules().iter().filter(|rule| rule.mode == TableMode::Incremental);
     let named = rules().filter_map(|rule| rule.tables.exact());
-    let mut chosen: Vec<Table> = named.map(|(schema, name)| table(schema, name)).collect();
+    let mut chosen: Vec<IncrementalTable> =
+        named.map(|(schema, name)| table(schema, name)).collect();
     if rules().any(|rule| rule.tables.exact().is_none()) {
         let session = Session::connect(source, &SessionSettings::default())
             .await
@@ -50,10 +51,10 @@ pub async fn tables(
     Ok(chosen)
 }
 
-impl Settings {
+impl CopySettings {
     /// The settings of a night for these tables; `None` if a database is not set.
     #[must_use]
-    pub fn of(config: &Config, tables: Vec<Table>) -> Option<Self> {
+    pub fn of(config: &Config, tables: Vec<IncrementalTable>) -> Option<Self> {
         let incremental = &config.incremental;
         let source = config.databases.source.clone()?;
         let target = config.databases.incremental_target.clone()?;

@@ -7,7 +7,7 @@
 //! its writers, which a new run also waits for.
 
 use super::error::{IncrementalError, Side};
-use super::settings::{Settings, Table};
+use super::settings::{CopySettings, IncrementalTable};
 use super::snapshot::common;
 use crate::server::{self, Session, SessionSettings};
 
@@ -17,7 +17,7 @@ const RUN: i32 = 0x6e6f_6301;
 const WRITER: i32 = 0x6e6f_6302;
 
 /// Opens a session of the target.
-pub(super) async fn connect(settings: &Settings) -> Result<Session, IncrementalError> {
+pub(super) async fn connect(settings: &CopySettings) -> Result<Session, IncrementalError> {
     Session::connect(&settings.target, &SessionSettings::for_rows())
         .await
         .map_err(|source| IncrementalError::Connect { side: Side::Target, source })
@@ -27,8 +27,8 @@ pub(super) async fn connect(settings: &Settings) -> Result<Session, IncrementalE
 /// on, no writer of an earlier run can change what the session reads.
 pub(super) async fn claim(
     session: &Session,
-    settings: &Settings,
-    table: &Table,
+    settings: &CopySettings,
+    table: &IncrementalTable,
     oid: u32,
 ) -> Result<(), IncrementalError> {
     let oid = oid.cast_signed();
@@ -57,7 +57,7 @@ pub(super) async fn claim(
 /// Starts a transaction that writes to a target table, given by its OID.
 pub(super) async fn begin_writing(
     session: &Session,
-    settings: &Settings,
+    settings: &CopySettings,
     oid: u32,
 ) -> server::Result<()> {
     session

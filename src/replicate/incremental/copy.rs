@@ -6,22 +6,22 @@ use tokio::sync::Semaphore;
 use super::catalogue::Relation;
 use super::claim::{begin_writing, connect};
 use super::error::{IncrementalError, Side};
-use super::key::Key;
+use super::key::KeyColumn;
 use super::pipe::pipe;
 use super::ranges::Range;
-use super::settings::{Settings, Table};
+use super::settings::{CopySettings, IncrementalTable};
 use super::snapshot::Readers;
 use crate::server::Session;
 
 /// The shared state of a run.
-pub(super) struct Context<'a> {
-    pub(super) settings: &'a Settings,
+pub(super) struct CopyRun<'a> {
+    pub(super) settings: &'a CopySettings,
     pub(super) readers: Readers<'a>,
     /// One per source connection that may read.
     pub(super) permits: Semaphore,
 }
 
-impl Context<'_> {
+impl CopyRun<'_> {
     /// A reader and its permit.
     pub(super) async fn reader(
         &self,
@@ -38,20 +38,25 @@ impl Context<'_> {
 }
 
 /// How a table is copied.
-pub(super) struct Plan<'a> {
-    pub(super) table: &'a Table,
+pub(super) struct CopyPlan<'a> {
+    pub(super) table: &'a IncrementalTable,
     /// The table's OID in the target.
     pub(super) oid: u32,
-    pub(super) key: Key,
+    pub(super) key: KeyColumn,
     /// The copied columns, as an SQL list.
     columns: String,
     /// Whether all their binary values mean the same on both sides.
     pub(super) is_binary: bool,
 }
 
-impl<'a> Plan<'a> {
+impl<'a> CopyPlan<'a> {
     /// A plan for a table that has been compared.
-    pub(super) fn new(table: &'a Table, key: Key, source: &Relation, target: &Relation) -> Self {
+    pub(super) fn new(
+        table: &'a IncrementalTable,
+        key: KeyColumn,
+        source: &Relation,
+        target: &Relation,
+    ) -> Self {
         // The type names are equal, but domains of the same name may have different base types.
         let is_binary = target.copied().all(|column| {
             let of_source = source.column(&column.name);
@@ -86,7 +91,7 @@ impl<'a> Plan<'a> {
 }
 
 /// A range that is loaded but not yet committed. Dropping it rolls it back.
-pub(super) struct Loaded {
+pub(super) struct CopiedRows {
     pub(super) writer: Session,
     pub(super) range: Range,
     pub(super) rows: u64,
@@ -99,10 +104,10 @@ pub(super) struct Loaded {
 /// # Errors
 /// Nothing remains in the target then.
 pub(super) async fn load(
-    context: &Context<'_>,
-    plan: &Plan<'_>,
+    context: &CopyRun<'_>,
+    plan: &CopyPlan<'_>,
     range: Range,
-) -> Result<Loaded, IncrementalError> {
+) -> Result<CopiedRows, IncrementalError> {
     let (_permit, reader) = context.reader().await?;
     let of_target = |source| context.settings.refused(plan.table, Side::Target, source);
     let writer = connect(context.settings).await?;
@@ -114,5 +119,5 @@ pub(super) async fn load(
         let (table, sent, stored) = (plan.table.clone(), piped.sent, piped.stored);
         return Err(IncrementalError::Count { table, sent, stored });
     }
-    Ok(Loaded { writer, range, rows: piped.stored, bytes: piped.bytes })
+    Ok(CopiedRows { writer, range, rows: piped.stored, bytes: piped.bytes })
 }

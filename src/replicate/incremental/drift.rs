@@ -3,14 +3,14 @@
 use std::fmt;
 
 use super::catalogue::{Column, Labels, Relation};
-use super::settings::Table;
+use super::settings::IncrementalTable;
 use crate::sql::ident::{literal, quoted};
 
 /// How a table differs between source and target.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Drift {
     /// The table.
-    pub table: Table,
+    pub table: IncrementalTable,
     /// The differences; never empty.
     pub changes: Vec<Change>,
 }
@@ -61,7 +61,11 @@ pub enum Change {
 
 impl Drift {
     /// Compares a table on both sides; `None` if the copied columns are the same.
-    pub(super) fn between(table: &Table, source: &Relation, target: &Relation) -> Option<Self> {
+    pub(super) fn between(
+        table: &IncrementalTable,
+        source: &Relation,
+        target: &Relation,
+    ) -> Option<Self> {
         let mut changes = Vec::new();
         for column in &source.columns {
             if target.column(&column.name).is_none() {
@@ -152,7 +156,7 @@ impl Change {
 
     /// The statement that resolves it in the target.
     #[must_use]
-    pub fn statement(&self, table: &Table) -> String {
+    pub fn statement(&self, table: &IncrementalTable) -> String {
         match self {
             Self::Added { column, definition, default, not_null, .. } => {
                 let column = quoted(column);
@@ -234,8 +238,12 @@ mod tests {
     use super::super::catalogue::Generated;
     use super::*;
 
-    fn table() -> Table {
-        Table { schema: "public".into(), name: "knowledge-elements".into(), key: "id".into() }
+    fn table() -> IncrementalTable {
+        IncrementalTable {
+            schema: "public".into(),
+            name: "knowledge-elements".into(),
+            key: "id".into(),
+        }
     }
 
     fn column(name: &str, type_name: &str) -> Column {

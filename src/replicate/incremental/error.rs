@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::drift::Drift;
-use super::settings::{Settings, Table};
+use super::settings::{CopySettings, IncrementalTable};
 use crate::server;
 use crate::sql::ident::quoted;
 
@@ -36,16 +36,16 @@ pub enum IncrementalError {
         side: Side,
         /// Why.
         #[source]
-        source: server::Error,
+        source: server::SessionError,
     },
     /// The tables that match patterns cannot be listed.
     #[error("cannot list the tables of the source")]
-    List(#[source] server::Error),
+    List(#[source] server::SessionError),
     /// The table does not exist.
     #[error("table {table} is not in the {side}{}", .side.advice())]
     Missing {
         /// The table.
-        table: Table,
+        table: IncrementalTable,
         /// Where it is missing.
         side: Side,
     },
@@ -58,7 +58,7 @@ pub enum IncrementalError {
     )]
     NotOurs {
         /// The table.
-        table: Table,
+        table: IncrementalTable,
         /// The table or partition, quoted where SQL needs it.
         relation: Box<str>,
         /// Its owner.
@@ -70,13 +70,13 @@ pub enum IncrementalError {
     #[error("{table} is not a table in the target")]
     NotATable {
         /// Its name.
-        table: Table,
+        table: IncrementalTable,
     },
     /// The key column does not exist.
     #[error("table {table}: key column \"{}\" does not exist in the {side}", .table.key)]
     NoKey {
         /// The table, with the key.
-        table: Table,
+        table: IncrementalTable,
         /// Where it is missing.
         side: Side,
     },
@@ -84,7 +84,7 @@ pub enum IncrementalError {
     #[error("table {table}: key \"{}\" is of type {type_name}, which cannot be a key", .table.key)]
     KeyType {
         /// The table, with the key.
-        table: Table,
+        table: IncrementalTable,
         /// The type.
         type_name: String,
     },
@@ -95,7 +95,7 @@ pub enum IncrementalError {
     )]
     Lag {
         /// The table, with the key.
-        table: Table,
+        table: IncrementalTable,
         /// The type.
         type_name: String,
     },
@@ -108,7 +108,7 @@ pub enum IncrementalError {
     )]
     Behind {
         /// The table.
-        table: Table,
+        table: IncrementalTable,
         /// The highest key in the source; `None` in an empty table.
         source_key: Option<String>,
         /// The highest key in the target.
@@ -124,14 +124,14 @@ pub enum IncrementalError {
     )]
     Privilege {
         /// The table.
-        table: Table,
+        table: IncrementalTable,
         /// Where.
         side: Side,
         /// The role.
         role: String,
         /// The server's error, unless its catalog was asked.
         #[source]
-        source: Option<Box<server::Error>>,
+        source: Option<Box<server::SessionError>>,
     },
     /// Row security applies to the role.
     #[error(
@@ -143,7 +143,7 @@ pub enum IncrementalError {
     )]
     RowSecurity {
         /// The table.
-        table: Table,
+        table: IncrementalTable,
         /// Where.
         side: Side,
         /// Whose rows it may hide.
@@ -159,7 +159,7 @@ pub enum IncrementalError {
     )]
     Temporary {
         /// The table.
-        table: Table,
+        table: IncrementalTable,
         /// The role.
         role: String,
         /// The target's database.
@@ -172,27 +172,27 @@ pub enum IncrementalError {
     )]
     ForeignKey {
         /// The table.
-        table: Table,
+        table: IncrementalTable,
         /// The constraint, quoted where SQL needs it.
         constraint: String,
         /// The server's error.
         #[source]
-        source: Box<server::Error>,
+        source: Box<server::SessionError>,
     },
     /// Another copy of the same table is running.
     #[error("table {table}: another copy of it is running, or a session holds a lock on it")]
     Busy {
         /// The table.
-        table: Table,
+        table: IncrementalTable,
         /// The server's error.
         #[source]
-        source: Box<server::Error>,
+        source: Box<server::SessionError>,
     },
     /// The servers do not agree on how many rows were copied.
     #[error("table {table}: the source sent {sent} rows and the target stored {stored}")]
     Count {
         /// The table.
-        table: Table,
+        table: IncrementalTable,
         /// Rows in the source's command tag.
         sent: u64,
         /// Rows in the target's command tag.
@@ -202,18 +202,18 @@ pub enum IncrementalError {
     #[error("table {table}, {side}")]
     Server {
         /// The table.
-        table: Table,
+        table: IncrementalTable,
         /// Which server.
         side: Side,
         /// The server's error.
         #[source]
-        source: Box<server::Error>,
+        source: Box<server::SessionError>,
     },
     /// A server returned an unexpected result.
     #[error("table {table}, {side}: unexpected result: {what}")]
     Answer {
         /// The table.
-        table: Table,
+        table: IncrementalTable,
         /// Which server.
         side: Side,
         /// The server's error.
@@ -226,7 +226,12 @@ pub enum IncrementalError {
 
 impl IncrementalError {
     /// Classifies a server error about a table.
-    pub(super) fn of(table: &Table, side: Side, role: &str, source: server::Error) -> Self {
+    pub(super) fn of(
+        table: &IncrementalTable,
+        side: Side,
+        role: &str,
+        source: server::SessionError,
+    ) -> Self {
         let table = table.clone();
         match source.sqlstate() {
             Some(server::INSUFFICIENT_PRIVILEGE) => {
@@ -263,13 +268,13 @@ impl IncrementalError {
     }
 }
 
-impl Settings {
+impl CopySettings {
     /// Classifies a server error about a table.
     pub(super) fn refused(
         &self,
-        table: &Table,
+        table: &IncrementalTable,
         side: Side,
-        source: server::Error,
+        source: server::SessionError,
     ) -> IncrementalError {
         IncrementalError::of(table, side, self.role(side), source)
     }
@@ -285,7 +290,7 @@ impl Settings {
     /// Row security applies to the role.
     pub(super) fn row_security(
         &self,
-        table: &Table,
+        table: &IncrementalTable,
         side: Side,
         is_owned: bool,
     ) -> IncrementalError {
@@ -294,15 +299,15 @@ impl Settings {
     }
 
     /// The role may not write to the target's table.
-    pub(super) fn no_insert(&self, table: &Table) -> IncrementalError {
+    pub(super) fn no_insert(&self, table: &IncrementalTable) -> IncrementalError {
         let (side, role) = (Side::Target, self.target.user().to_owned());
         IncrementalError::Privilege { table: table.clone(), side, role, source: None }
     }
 }
 
-impl Settings {
+impl CopySettings {
     /// The error if the role may not create temporary tables in the target.
-    pub(super) fn no_temporary(&self, table: &Table) -> IncrementalError {
+    pub(super) fn no_temporary(&self, table: &IncrementalTable) -> IncrementalError {
         IncrementalError::Temporary {
             table: table.clone(),
             role: self.target.user().to_owned(),
@@ -319,7 +324,7 @@ impl Side {
         }
     }
 
-    fn grant(self, table: &Table, role: &str) -> String {
+    fn grant(self, table: &IncrementalTable, role: &str) -> String {
         let privileges = match self {
             Self::Source => "SELECT",
             Self::Target => "SELECT, INSERT",

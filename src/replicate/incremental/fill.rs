@@ -4,7 +4,7 @@
 //! target, and from there those whose key is missing into the table.
 
 use super::claim::{begin_writing, connect};
-use super::copy::{Context, Plan};
+use super::copy::{CopyPlan, CopyRun};
 use super::error::{IncrementalError, Side};
 use super::gaps::Gaps;
 use super::pipe::pipe;
@@ -20,8 +20,8 @@ const TEMPORARY: &str = "pg_temp.nocturne_gap";
 /// # Errors
 /// Rows committed before stay.
 pub(super) async fn fill(
-    context: &Context<'_>,
-    plan: &Plan<'_>,
+    context: &CopyRun<'_>,
+    plan: &CopyPlan<'_>,
     gaps: &mut Gaps,
     keeper: &Session,
 ) -> Result<u64, IncrementalError> {
@@ -48,8 +48,8 @@ pub(super) async fn fill(
 }
 
 async fn fill_range(
-    context: &Context<'_>,
-    plan: &Plan<'_>,
+    context: &CopyRun<'_>,
+    plan: &CopyPlan<'_>,
     range: &Range,
     keeper: &Session,
 ) -> Result<u64, IncrementalError> {

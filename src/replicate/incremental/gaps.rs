@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::key::Key;
-use super::settings::Table;
+use super::key::KeyColumn;
+use super::settings::IncrementalTable;
 use crate::server::{self, Session};
 
 /// Into how many parts the keys are divided, to locate missing rows.
@@ -59,10 +59,10 @@ type Counts = BTreeMap<i128, u64>;
 pub(super) async fn find(
     source: &Session,
     target: &Session,
-    table: &Table,
-    key: &Key,
+    table: &IncrementalTable,
+    key: &KeyColumn,
     through: &str,
-) -> Result<Gaps, (super::Side, server::Error)> {
+) -> Result<Gaps, (super::Side, server::SessionError)> {
     let of_source = |error| (super::Side::Source, error);
     let of_target = |error| (super::Side::Target, error);
     let condition = key.between(None, through);

@@ -3,7 +3,7 @@
 use super::catalogue::{Column, Relation};
 use super::error::{IncrementalError, Side};
 use super::ranges::Range;
-use super::settings::{Settings, Table};
+use super::settings::{CopySettings, IncrementalTable};
 use crate::error::chain;
 use crate::server::{self, Session};
 use crate::sql::ident::{literal, quoted};
@@ -12,7 +12,7 @@ use crate::sql::ident::{literal, quoted};
 ///
 /// Values are read as the servers' text output, and sent back as literals of the key's type.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Key {
+pub(super) struct KeyColumn {
     /// The column, quoted where SQL needs it.
     column: String,
     /// The base type below all domains.
@@ -24,13 +24,13 @@ pub(super) struct Key {
     pub(super) is_unique: bool,
 }
 
-impl Key {
+impl KeyColumn {
     /// The key of a table that exists on both sides.
     ///
     /// # Errors
     /// If the key is missing or cannot be compared.
     pub(super) fn of(
-        table: &Table,
+        table: &IncrementalTable,
         source: &Relation,
         target: &Relation,
     ) -> Result<Self, IncrementalError> {
@@ -45,7 +45,10 @@ impl Key {
     ///
     /// # Errors
     /// A key that is missing or cannot be compared.
-    pub(super) fn in_source(table: &Table, source: &Relation) -> Result<Self, IncrementalError> {
+    pub(super) fn in_source(
+        table: &IncrementalTable,
+        source: &Relation,
+    ) -> Result<Self, IncrementalError> {
         let side = Side::Source;
         let column = source.column(&table.key);
         let column =
@@ -70,7 +73,11 @@ impl Key {
     }
 
     /// Rejects a lag if the keys are not integers.
-    pub(super) fn check_lag(&self, table: &Table, lag: u64) -> Result<(), IncrementalError> {
+    pub(super) fn check_lag(
+        &self,
+        table: &IncrementalTable,
+        lag: u64,
+    ) -> Result<(), IncrementalError> {
         if lag == 0 || self.is_integer() {
             return Ok(());
         }
@@ -81,8 +88,8 @@ impl Key {
     /// assign keys below it again, and their rows would be skipped.
     pub(super) async fn not_behind(
         &self,
-        settings: &Settings,
-        table: &Table,
+        settings: &CopySettings,
+        table: &IncrementalTable,
         before: &str,
         source: &Session,
     ) -> Result<(), IncrementalError> {
@@ -121,7 +128,7 @@ impl Key {
     }
 
     /// A query for the lowest key of a table.
-    pub(super) fn lowest(&self, table: &Table) -> String {
+    pub(super) fn lowest(&self, table: &IncrementalTable) -> String {
         let (column, key) = (&self.column, self.sql());
         format!(
             "SELECT r.{column}::pg_catalog.text FROM {table} r WHERE r.{column} IS NOT NULL \
@@ -132,7 +139,7 @@ impl Key {
     /// A query for the highest key of a table, above one and up to another, if given.
     pub(super) fn highest(
         &self,
-        table: &Table,
+        table: &IncrementalTable,
         after: Option<&str>,
         through: Option<&str>,
     ) -> String {
@@ -149,7 +156,7 @@ impl Key {
     }
 
     /// A query that tells whether a table has a row at or above a key.
-    pub(super) fn reaches(&self, table: &Table, key: &str) -> String {
+    pub(super) fn reaches(&self, table: &IncrementalTable, key: &str) -> String {
         let (own, key) = (self.sql(), self.literal(key));
         format!("SELECT EXISTS (SELECT FROM {table} r WHERE {own} >= {key})")
     }
@@ -169,7 +176,7 @@ impl Key {
     /// never analyzed.
     pub(super) async fn estimate(
         &self,
-        table: &Table,
+        table: &IncrementalTable,
         range: &Range,
         session: &Session,
     ) -> server::Result<u64> {
@@ -251,13 +258,17 @@ fn ascends(type_name: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn key(type_name: &str, has_collation: bool) -> Key {
+    fn key(type_name: &str, has_collation: bool) -> KeyColumn {
         let (type_name, column) = (type_name.to_owned(), "\"createdAt\"".to_owned());
-        Key { column, type_name, has_collation, has_index: true, is_unique: true }
+        KeyColumn { column, type_name, has_collation, has_index: true, is_unique: true }
     }
 
-    fn table() -> Table {
-        Table { schema: "public".into(), name: "Answers".into(), key: "createdAt".into() }
+    fn table() -> IncrementalTable {
+        IncrementalTable {
+            schema: "public".into(),
+            name: "Answers".into(),
+            key: "createdAt".into(),
+        }
     }
 
     #[test]

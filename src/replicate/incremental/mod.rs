@@ -16,14 +16,14 @@
 //!   system committed the rows received so far. Rows arrive in no particular key order, so the
 //!   highest key could be among them, and the rest was lost for good.)
 //! - **Committed ranges have no gap between them.** A large table is split into ranges
-//!   ([`Settings::range_rows`]), which may be read in parallel, but each is committed after the one
+//!   ([`CopySettings::range_rows`]), which may be read in parallel, but each is committed after the one
 //!   before it. So a run interrupted at any point resumes after the highest key.
 //! - **All tables are read from one snapshot of the source**, which the readers share. If the
 //!   source cannot share a snapshot, or loses it, a warning is logged.
 //! - **Only new rows are copied.** Rows that the source updates or deletes later are not. The copy
 //!   waits for open transactions of the source that took a lower key
-//!   ([`Settings::late_commits_timeout`], `settle`). [`Settings::check_gaps`] finds rows that were
-//!   still missed, and [`Settings::fill_gaps`] copies them.
+//!   ([`CopySettings::late_commits_timeout`], `settle`). [`CopySettings::check_gaps`] finds rows that were
+//!   still missed, and [`CopySettings::fill_gaps`] copies them.
 //! - **Columns are matched by name.** A difference between the two tables stops the copy before it
 //!   starts; the error lists the statements that resolve it ([`Drift`]). Partitions that only the
 //!   source has are created (`partitions`).
@@ -57,5 +57,5 @@ pub use error::{IncrementalError, Side};
 pub use gaps::{Gap, Gaps};
 pub use precheck::{Prechecked, precheck};
 pub use run::{Summary, run};
-pub use settings::{Retries, Settings, Table};
+pub use settings::{CopySettings, IncrementalTable, Retries};
 pub use table::{Copied, TableOutcome};

@@ -11,7 +11,7 @@ use std::fmt;
 
 use super::catalogue::Relation;
 use super::error::{IncrementalError, Side};
-use super::settings::{Settings, Table};
+use super::settings::{CopySettings, IncrementalTable};
 use super::snapshot::common;
 use crate::error::chain;
 use crate::server::{self, Session};
@@ -116,8 +116,8 @@ impl fmt::Display for NewPartition {
 
 /// The partitions that only the source has.
 pub(super) async fn find(
-    settings: &Settings,
-    table: &Table,
+    settings: &CopySettings,
+    table: &IncrementalTable,
     (source, of_source): (&Session, &Relation),
     (target, of_target): (&Session, &Relation),
 ) -> Result<Vec<NewPartition>, IncrementalError> {
@@ -154,8 +154,8 @@ pub(super) async fn find(
 /// # Errors
 /// If a catalog cannot be read, or the target's session is lost.
 pub(super) async fn follow(
-    settings: &Settings,
-    table: &Table,
+    settings: &CopySettings,
+    table: &IncrementalTable,
     source: (&Session, &Relation),
     target: (&Session, &Relation),
 ) -> Result<(), IncrementalError> {
@@ -207,7 +207,7 @@ pub(super) async fn follow(
 }
 
 async fn tree(
-    settings: &Settings,
+    settings: &CopySettings,
     session: &Session,
     relation: &Relation,
     zone: Option<String>,

@@ -25,7 +25,7 @@ pub(super) async fn pipe(
     copy_out: &str,
     target: &Session,
     copy_in: &str,
-) -> Result<Piped, (Side, server::Error)> {
+) -> Result<Piped, (Side, server::SessionError)> {
     let of_source = |error| (Side::Source, error);
     let of_target = |error| (Side::Target, error);
     // The target first: if it fails, the source is not burdened.

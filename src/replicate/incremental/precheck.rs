@@ -5,9 +5,9 @@ use std::collections::HashSet;
 use super::catalogue::{Relation, definition};
 use super::drift::Drift;
 use super::error::{IncrementalError, Side};
-use super::key::{Key, doubts};
+use super::key::{KeyColumn, doubts};
 use super::partitions;
-use super::settings::{Settings, Table};
+use super::settings::{CopySettings, IncrementalTable};
 use super::snapshot::common;
 use crate::server::{self, Session, SessionSettings, Target};
 
@@ -27,7 +27,7 @@ pub struct Prechecked {
 /// # Errors
 /// [`IncrementalError::Connect`]. Errors of single tables are in the result.
 pub async fn precheck(
-    settings: &Settings,
+    settings: &CopySettings,
     loaded: &HashSet<(String, String)>,
 ) -> Result<Prechecked, IncrementalError> {
     let source = connect(&settings.source, Side::Source).await?;
@@ -53,8 +53,8 @@ async fn connect(target: &Target, side: Side) -> Result<Session, IncrementalErro
 
 /// The doubts about a table that can be copied.
 async fn check(
-    settings: &Settings,
-    table: &Table,
+    settings: &CopySettings,
+    table: &IncrementalTable,
     source: &Session,
     target: Option<&Session>,
 ) -> Result<Vec<String>, IncrementalError> {
@@ -65,7 +65,7 @@ async fn check(
     may(settings, source, &read).await.map_err(of_source)?;
     let key_column = relation.column(&table.key);
     let Some(target) = target else {
-        let key = Key::in_source(table, &relation)?;
+        let key = KeyColumn::in_source(table, &relation)?;
         key.check_lag(table, settings.lag)?;
         may(settings, source, &key.highest(table, None, None)).await.map_err(of_source)?;
         return Ok(key_column.map_or_else(Vec::new, |column| doubts(column, None)));
@@ -79,7 +79,7 @@ async fn check(
     {
         return Err(IncrementalError::Drift(Box::new(drift)));
     }
-    let key = Key::of(table, &relation, &kept)?;
+    let key = KeyColumn::of(table, &relation, &kept)?;
     key.check_lag(table, settings.lag)?;
     may(settings, target, &key.highest(table, None, None)).await.map_err(of_target)?;
     if !may_insert(target, &kept).await.map_err(of_target)? {
@@ -127,7 +127,7 @@ async fn may_insert(session: &Session, relation: &Relation) -> server::Result<bo
 
 /// Checks that the role may run a statement. EXPLAIN without ANALYZE checks the privileges
 /// (`ExecCheckPermissions` in `src/backend/executor/execMain.c`) and runs nothing.
-async fn may(settings: &Settings, session: &Session, sql: &str) -> server::Result<()> {
+async fn may(settings: &CopySettings, session: &Session, sql: &str) -> server::Result<()> {
     let sql = format!("BEGIN TRANSACTION READ ONLY; {}; EXPLAIN {sql}; ROLLBACK", common(settings));
     let result = session.query_text(&sql).await;
     if result.is_err() && session.is_usable() {

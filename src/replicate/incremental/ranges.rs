@@ -3,7 +3,7 @@
 use std::num::NonZeroU64;
 
 /// The maximum number of ranges of a table.
-const MOST: i128 = 1000;
+const MAX_RANGES: i128 = 1000;
 
 /// A range of keys: above one, if given, up to and including another.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,7 +18,7 @@ pub(super) struct Range {
 /// must be less than `through`.
 pub(super) fn split(after: i64, through: i64, estimate: u64, rows: NonZeroU64) -> Vec<Range> {
     let (low, high) = (i128::from(after), i128::from(through));
-    let count = i128::from(estimate.div_ceil(rows.get())).min(MOST).min(high - low).max(1);
+    let count = i128::from(estimate.div_ceil(rows.get())).min(MAX_RANGES).min(high - low).max(1);
     let bound = |n: i128| low + (high - low) * n / count;
     (0..count)
         .map(|n| Range { after: Some(bound(n).to_string()), through: bound(n + 1).to_string() })

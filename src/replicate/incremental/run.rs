@@ -6,9 +6,9 @@ use futures::{FutureExt, StreamExt, stream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use super::copy::Context;
+use super::copy::CopyRun;
 use super::error::IncrementalError;
-use super::settings::{Settings, Table};
+use super::settings::{CopySettings, IncrementalTable};
 use super::snapshot::Readers;
 use super::table::{Copied, TableOutcome, Tally, copy};
 use crate::error::chain;
@@ -49,9 +49,9 @@ impl Summary {
 ///
 /// When `stop` is cancelled, open transactions are rolled back, committed rows stay, and unfinished
 /// tables have [`IncrementalError::Stopped`].
-pub async fn run(settings: &Settings, stop: &CancellationToken) -> Summary {
+pub async fn run(settings: &CopySettings, stop: &CancellationToken) -> Summary {
     let started = Instant::now();
-    let context = Context {
+    let context = CopyRun {
         settings,
         readers: Readers::new(settings),
         permits: Semaphore::new(settings.jobs.get()),
@@ -67,7 +67,11 @@ pub async fn run(settings: &Settings, stop: &CancellationToken) -> Summary {
     Summary { tables, elapsed: started.elapsed(), fills_gaps: settings.fill_gaps }
 }
 
-async fn one(context: &Context<'_>, table: &Table, stop: &CancellationToken) -> TableOutcome {
+async fn one(
+    context: &CopyRun<'_>,
+    table: &IncrementalTable,
+    stop: &CancellationToken,
+) -> TableOutcome {
     let started = Instant::now();
     let tally = Tally::default();
     let result = tokio::select! {

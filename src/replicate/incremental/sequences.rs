@@ -1,6 +1,6 @@
 //! Advances the sequences that a table owns, after copied rows bypassed them.
 
-use super::settings::Table;
+use super::settings::IncrementalTable;
 use crate::error::chain;
 use crate::server::{self, Session};
 use crate::sql::ident::{literal, qualified, quoted};
@@ -23,7 +23,11 @@ WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
 /// In a transaction, advances the sequences of a target table, given by its OID, to the highest
 /// values of their columns; never backwards. A failure is only a warning, because the rows are
 /// copied.
-pub(super) async fn advance(session: &Session, table: &Table, oid: u32) -> server::Result<()> {
+pub(super) async fn advance(
+    session: &Session,
+    table: &IncrementalTable,
+    oid: u32,
+) -> server::Result<()> {
     let owned = session.query_text(&OWNED.replace("{oid}", &oid.to_string())).await?;
     for row in owned {
         let [Some(schema), Some(name), Some(column)] = &row[..] else { continue };

@@ -9,7 +9,7 @@ use crate::sql::ident::qualified;
 
 /// A table that grows by its key.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Table {
+pub struct IncrementalTable {
     /// The schema, on both sides.
     pub schema: String,
     /// The name, on both sides.
@@ -18,7 +18,7 @@ pub struct Table {
     pub key: String,
 }
 
-impl Table {
+impl IncrementalTable {
     /// The name in SQL.
     #[must_use]
     pub fn sql(&self) -> String {
@@ -27,7 +27,7 @@ impl Table {
 }
 
 /// `schema.name`, quoted where SQL needs it.
-impl fmt::Display for Table {
+impl fmt::Display for IncrementalTable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&self.sql())
     }
@@ -52,13 +52,13 @@ impl Default for Retries {
 
 /// The settings of a copy: what, from where to where, and how.
 #[derive(Clone, Debug)]
-pub struct Settings {
+pub struct CopySettings {
     /// The source, which is only read.
     pub source: Target,
     /// The target.
     pub target: Target,
     /// The tables, in the order in which they are started.
-    pub tables: Vec<Table>,
+    pub tables: Vec<IncrementalTable>,
     /// How many ranges are read in parallel, of all tables together.
     pub jobs: NonZeroUsize,
     /// Approximate number of rows per range of a large table. `None`: each table is one
@@ -89,10 +89,10 @@ pub struct Settings {
     pub retries: Retries,
 }
 
-impl Settings {
+impl CopySettings {
     /// Settings with the defaults: two ranges in parallel, ranges of five million rows, no lag.
     #[must_use]
-    pub fn new(source: Target, target: Target, tables: Vec<Table>) -> Self {
+    pub fn new(source: Target, target: Target, tables: Vec<IncrementalTable>) -> Self {
         Self {
             source,
             target,

@@ -16,8 +16,8 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use super::catalogue::Relation;
-use super::key::Key;
-use super::settings::{Settings, Table};
+use super::key::KeyColumn;
+use super::settings::{CopySettings, IncrementalTable};
 use super::snapshot::{common, statement_timeout};
 use crate::error::chain;
 use crate::report::units::first_of;
@@ -27,17 +27,17 @@ use crate::server::{self, Session};
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// How many transactions a message lists.
-const NAMED: usize = 10;
+const LISTED_TRANSACTIONS: usize = 10;
 
 /// The key at which the copy of each readable table ends: the highest one, or `None` in an empty
 /// table.
-pub(super) type Limits = HashMap<Table, Option<String>>;
+pub(super) type Limits = HashMap<IncrementalTable, Option<String>>;
 
 /// Records the highest keys and waits until no open transaction can commit lower ones.
 ///
 /// # Errors
 /// A lost connection.
-pub(super) async fn settle(settings: &Settings, session: &Session) -> server::Result<Limits> {
+pub(super) async fn settle(settings: &CopySettings, session: &Session) -> server::Result<Limits> {
     let mut limits = Limits::new();
     let Some(timeout) = settings.late_commits_timeout else { return Ok(limits) };
     let mut oids = Vec::new();
@@ -69,13 +69,13 @@ pub(super) async fn settle(settings: &Settings, session: &Session) -> server::Re
 
 /// The OID of a table of the source, and its highest key.
 async fn highest(
-    settings: &Settings,
+    settings: &CopySettings,
     session: &Session,
-    table: &Table,
+    table: &IncrementalTable,
 ) -> server::Result<Option<(u32, Option<String>)>> {
     let relation = Relation::read(session, table).await?;
     let key = relation.and_then(|relation| {
-        let key = Key::of_source(relation.column(&table.key)?);
+        let key = KeyColumn::of_source(relation.column(&table.key)?);
         Some((relation.oid, key))
     });
     match key {
@@ -176,5 +176,5 @@ fn list(rows: Vec<Vec<Option<String>>>) -> Option<String> {
 
 fn names(rows: &[Vec<Option<String>>]) -> String {
     let named: Vec<&str> = rows.iter().filter_map(|row| row.first()?.as_deref()).collect();
-    first_of(&named, NAMED)
+    first_of(&named, LISTED_TRANSACTIONS)
 }

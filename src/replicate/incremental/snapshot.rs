@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::{Mutex, OnceCell};
 
-use super::settings::{Settings, Table};
+use super::settings::{CopySettings, IncrementalTable};
 use super::settle::{Limits, settle};
 use crate::server::{self, Session, SessionSettings};
 use crate::sql::ident::literal;
@@ -23,7 +23,7 @@ const IDLE_LIMIT: Duration = Duration::from_secs(600);
 
 /// Opens sessions of the source. All share a snapshot, if the source supports it.
 pub(super) struct Readers<'a> {
-    settings: &'a Settings,
+    settings: &'a CopySettings,
     /// `None` before the first session, and once the snapshot is lost.
     shared: Mutex<Option<Arc<Shared>>>,
     /// Where the copy ends; set before the first snapshot.
@@ -39,7 +39,7 @@ struct Shared {
 }
 
 impl<'a> Readers<'a> {
-    pub(super) fn new(settings: &'a Settings) -> Self {
+    pub(super) fn new(settings: &'a CopySettings) -> Self {
         Self { settings, shared: Mutex::default(), limits: OnceCell::new() }
     }
 
@@ -65,7 +65,7 @@ impl<'a> Readers<'a> {
     }
 
     /// The key at which the copy of a table ends; the inner value is `None` in an empty table.
-    pub(super) fn limit(&self, table: &Table) -> Option<Option<&str>> {
+    pub(super) fn limit(&self, table: &IncrementalTable) -> Option<Option<&str>> {
         self.limits.get()?.get(table).map(Option::as_deref)
     }
 
@@ -136,7 +136,7 @@ impl<'a> Readers<'a> {
 }
 
 /// The timeout of one statement on the source.
-pub(super) fn statement_timeout(settings: &Settings) -> String {
+pub(super) fn statement_timeout(settings: &CopySettings) -> String {
     let limit = settings.statement_timeout.map_or(0, |limit| limit.as_millis());
     format!("SET LOCAL statement_timeout = {limit}")
 }
@@ -144,7 +144,7 @@ pub(super) fn statement_timeout(settings: &Settings) -> String {
 /// The settings of transactions on both sides: values are written without loss, row security hides
 /// no row, and a dead client is noticed. Local to the transaction, because a pooler may run the
 /// next one in another session.
-pub(super) fn common(settings: &Settings) -> String {
+pub(super) fn common(settings: &CopySettings) -> String {
     let lock = settings.lock_timeout.map_or(0, |limit| limit.as_millis());
     format!(
         "SET LOCAL application_name = '{APPLICATION}'; \
@@ -161,7 +161,7 @@ pub(super) fn common(settings: &Settings) -> String {
 }
 
 /// Sends a statement regularly, until the session is lost.
-pub(super) async fn until_lost(session: &Session) -> server::Error {
+pub(super) async fn until_lost(session: &Session) -> server::SessionError {
     loop {
         tokio::time::sleep(SIGN_OF_LIFE).await;
         if let Err(error) = session.execute("SELECT 1").await {

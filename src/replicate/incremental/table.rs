@@ -9,16 +9,16 @@ use tokio::sync::watch;
 
 use super::catalogue::{Relation, definition};
 use super::claim::{claim, connect};
-use super::copy::{Context, Loaded, Plan, load};
+use super::copy::{CopiedRows, CopyPlan, CopyRun, load};
 use super::drift::Drift;
 use super::error::{IncrementalError, Side};
 use super::fill::fill;
 use super::gaps::{self, Gaps};
-use super::key::{Key, doubts};
+use super::key::{KeyColumn, doubts};
 use super::partitions::follow;
 use super::ranges::{Range, split};
 use super::sequences::advance;
-use super::settings::Table;
+use super::settings::IncrementalTable;
 use super::snapshot::{common, until_lost};
 use crate::error::chain;
 use crate::server::{self, Session};
@@ -52,7 +52,7 @@ pub struct Copied {
 #[derive(Debug)]
 pub struct TableOutcome {
     /// The table.
-    pub table: Table,
+    pub table: IncrementalTable,
     /// What was copied, including ranges committed before an error.
     pub copied: Copied,
     /// Why it is incomplete.
@@ -82,7 +82,7 @@ impl Tally {
     }
 
     /// Logs warnings about the key, in the first attempt only.
-    fn doubt(&self, table: &Table, doubts: &[String]) {
+    fn doubt(&self, table: &IncrementalTable, doubts: &[String]) {
         self.doubted.call_once(|| {
             for doubt in doubts {
                 tracing::warn!(table_name = table.name, "{doubt}");
@@ -96,8 +96,8 @@ impl Tally {
 /// # Errors
 /// The error of the last attempt. Committed rows are in the tally.
 pub(super) async fn copy(
-    context: &Context<'_>,
-    table: &Table,
+    context: &CopyRun<'_>,
+    table: &IncrementalTable,
     tally: &Tally,
 ) -> Result<(), IncrementalError> {
     let retries = &context.settings.retries;
@@ -116,8 +116,8 @@ pub(super) async fn copy(
 }
 
 async fn attempt(
-    context: &Context<'_>,
-    table: &Table,
+    context: &CopyRun<'_>,
+    table: &IncrementalTable,
     tally: &Tally,
 ) -> Result<(), IncrementalError> {
     let settings = context.settings;
@@ -127,7 +127,7 @@ async fn attempt(
     let keeper = connect(settings).await?;
     let (permit, reader) = context.reader().await?;
     let (source, target) = alike(context, table, &reader, &keeper, tally).await?;
-    let plan = Plan::new(table, Key::of(table, &source, &target)?, &source, &target);
+    let plan = CopyPlan::new(table, KeyColumn::of(table, &source, &target)?, &source, &target);
     if let Some(column) = source.column(&table.key) {
         tally.doubt(table, &doubts(column, target.column(&table.key)));
     }
@@ -181,8 +181,8 @@ async fn attempt(
 /// Reads the table's definition on both sides and checks that they match; adds columns if that is
 /// enabled and sufficient.
 async fn alike(
-    context: &Context<'_>,
-    table: &Table,
+    context: &CopyRun<'_>,
+    table: &IncrementalTable,
     reader: &Session,
     keeper: &Session,
     tally: &Tally,
@@ -220,8 +220,8 @@ async fn alike(
 
 /// The ranges of new keys, in ascending order.
 async fn ranges(
-    context: &Context<'_>,
-    plan: &Plan<'_>,
+    context: &CopyRun<'_>,
+    plan: &CopyPlan<'_>,
     before: Option<String>,
     reader: &Session,
 ) -> server::Result<Vec<Range>> {
@@ -259,8 +259,8 @@ async fn ranges(
 
 /// Reads ranges in parallel, and commits each after the one before it.
 async fn copy_ranges(
-    context: &Context<'_>,
-    plan: &Plan<'_>,
+    context: &CopyRun<'_>,
+    plan: &CopyPlan<'_>,
     ranges: Vec<Range>,
     keeper: &Session,
     tally: &Tally,
@@ -283,7 +283,7 @@ async fn copy_ranges(
         .buffered(context.settings.jobs.get());
     pin_mut!(loads);
     while let Some(loaded) = loads.next().await {
-        let Loaded { writer, range, rows, bytes } = loaded?;
+        let CopiedRows { writer, range, rows, bytes } = loaded?;
         // Without the claim, another run may be copying the same rows.
         keeper.execute("SELECT 1").await.map_err(of_target)?;
         writer.commit().await.map_err(of_target)?;

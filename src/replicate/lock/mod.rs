@@ -51,7 +51,7 @@ pub enum LockError {
     },
     /// The server could not be queried.
     #[error("cannot lock the target")]
-    Target(#[from] server::Error),
+    Target(#[from] server::SessionError),
     /// The session that held it is gone.
     #[error("lost the lock on the target: its session ended")]
     Lost,
@@ -120,7 +120,7 @@ impl TargetLock {
     async fn take_as(mode: Mode, target: &Target) -> Result<Self, LockError> {
         let settings = SessionSettings::default();
         let connect = || Session::connect(target, &settings);
-        let waits = |error: &server::Error| {
+        let waits = |error: &server::SessionError| {
             tracing::warn!("waiting for the server: {}", chain(error));
         };
         let session = once_ready(connect, waits).await?;

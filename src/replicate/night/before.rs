@@ -5,8 +5,8 @@ use chrono::{DateTime, Utc};
 
 use super::error::NightError;
 use super::full::Attempt;
-use super::ground::{Ground, look_at};
-use super::planned::Planned;
+use super::ground::{NightTarget, look_at};
+use super::planned::PlannedObjects;
 use super::restored::Wanted;
 use super::rights::Rights;
 use super::{choose, in_the_way, incremental, resume};
@@ -33,9 +33,11 @@ impl Attempt<'_> {
     pub(super) async fn restored_before(
         &self,
         wanted: &Wanted,
-    ) -> Result<Option<Ground>, NightError> {
+    ) -> Result<Option<NightTarget>, NightError> {
         let settings = &self.config.restore;
-        let Some(session) = Ground::session(self.target, settings).await? else { return Ok(None) };
+        let Some(session) = NightTarget::session(self.target, settings).await? else {
+            return Ok(None);
+        };
         let found = wanted.find(&session).await?;
         drop(session);
         let Some(restored) = found.filter(|restored| restored.completed.is_none()) else {
@@ -45,7 +47,7 @@ impl Attempt<'_> {
             "run {} restored this backup but did not finish; continuing after the restore",
             restored.run
         );
-        Ok(Some(Ground::restored(self.target, settings).await?))
+        Ok(Some(NightTarget::restored(self.target, settings).await?))
     }
 
     /// Copies what has changed since: the rows of incremental tables.
@@ -68,7 +70,7 @@ impl Attempt<'_> {
     pub(super) async fn check_drop(&self, toc: &Toc) -> Result<(), NightError> {
         let settings = &self.config.restore;
         let session = look_at(self.target).await?;
-        let planned = Planned::afresh(&session, settings, toc).await?;
+        let planned = PlannedObjects::afresh(&session, settings, toc).await?;
         let is_fed_here = self.config.databases.is_fed_here();
         let chosen = choose::choose(&toc.entries, settings, &planned.present, is_fed_here)?;
         in_the_way::refuse(&chosen.in_the_way)?;

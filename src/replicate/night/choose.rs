@@ -12,7 +12,7 @@ use crate::select::{Leave, SelectError, SelectOptions, Selection, Unwanted, sele
 use crate::sql::ident::qualified;
 
 /// The chosen entries.
-pub(super) struct Chosen {
+pub(super) struct ChosenObjects {
     pub(super) selection: Selection,
     /// Incremental tables that are not yet in the target.
     pub(super) first_loads: Vec<FirstLoad>,
@@ -30,7 +30,7 @@ pub(super) fn choose(
     settings: &Restore,
     present: &Present,
     is_fed_here: bool,
-) -> Result<Chosen, SelectError> {
+) -> Result<ChosenObjects, SelectError> {
     let modes = Modes::new(entries, &settings.tables);
     let options =
         SelectOptions { no_acl: true, no_security_labels: true, ..SelectOptions::default() };
@@ -81,7 +81,7 @@ pub(super) fn choose(
         is_topmost.then(|| (entry.dump_id, (of_whole.clone(), whole.clone())))
     });
     let detached = detached.collect();
-    Ok(Chosen { selection, first_loads, in_the_way, detached })
+    Ok(ChosenObjects { selection, first_loads, in_the_way, detached })
 }
 
 /// Names in the settings that match nothing in the archive, each with the setting.
@@ -132,7 +132,11 @@ pub(super) struct Notice {
 
 /// Which tables are not restored, which other entries are also skipped without being named, and
 /// which rules match no table.
-pub(super) fn notices(entries: &[Entry], settings: &Restore, chosen: &Chosen) -> Vec<Notice> {
+pub(super) fn notices(
+    entries: &[Entry],
+    settings: &Restore,
+    chosen: &ChosenObjects,
+) -> Vec<Notice> {
     let mut notices = Vec::new();
     let mut add = |is_warning, text| notices.push(Notice { is_warning, text });
     for unused in unused(entries, settings) {
@@ -205,7 +209,7 @@ pub(super) fn notices(entries: &[Entry], settings: &Restore, chosen: &Chosen) ->
 }
 
 /// Logs the notices.
-pub(super) fn tell(entries: &[Entry], settings: &Restore, chosen: &Chosen) {
+pub(super) fn tell(entries: &[Entry], settings: &Restore, chosen: &ChosenObjects) {
     for Notice { is_warning, text } in notices(entries, settings, chosen) {
         match is_warning {
             true => tracing::warn!("{text}"),
@@ -219,7 +223,11 @@ pub(super) fn tell(entries: &[Entry], settings: &Restore, chosen: &Chosen) {
 
 /// What is not restored because a variable is not set: reported at the end of a run, where it is
 /// seen. What a variable excludes is not reported.
-pub(super) fn by_default(entries: &[Entry], config: &Config, chosen: &Chosen) -> Vec<String> {
+pub(super) fn by_default(
+    entries: &[Entry],
+    config: &Config,
+    chosen: &ChosenObjects,
+) -> Vec<String> {
     let rules = &config.restore.tables;
     let modes = Modes::new(entries, rules);
     let is_default = |entry: &&Entry| {

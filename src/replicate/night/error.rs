@@ -56,11 +56,11 @@ pub enum NightError {
         what: &'static str,
         /// The server's error.
         #[source]
-        source: server::Error,
+        source: server::SessionError,
     },
     /// The restore ended early.
     #[error("the restore ended early")]
-    Restore(#[source] Box<restore::Error>),
+    Restore(#[source] Box<restore::RestoreError>),
     /// Entries of the archive could not be restored.
     #[error("{} could not be restored, the first: {first}", plural(*.count, "entry", "entries"))]
     Entries {
@@ -173,7 +173,7 @@ pub enum NightError {
 
 impl NightError {
     /// An error of the target outside of the modules with their own errors.
-    pub(super) fn target(what: &'static str) -> impl FnOnce(server::Error) -> Self {
+    pub(super) fn target(what: &'static str) -> impl FnOnce(server::SessionError) -> Self {
         move |source| Self::Target { what, source }
     }
 
@@ -186,13 +186,13 @@ impl NightError {
     pub(super) fn is_other_restore(&self) -> bool {
         let Self::Restore(error) = self else { return false };
         match &**error {
-            restore::Error::Journal(error) => {
+            restore::RestoreError::Journal(error) => {
                 let is_of_no_use =
                     matches!(error, JournalError::Damaged(_) | JournalError::AlreadyThere { .. });
                 is_of_no_use || error.is_other_restore()
             }
             // The backup was replaced under the same name while it was being read.
-            restore::Error::Stream(error) => matches!(error.kind(), ErrorKind::Changed(_)),
+            restore::RestoreError::Stream(error) => matches!(error.kind(), ErrorKind::Changed(_)),
             _ => false,
         }
     }
@@ -241,24 +241,24 @@ impl From<IncrementalError> for NightError {
     }
 }
 
-fn heals(error: &server::Error) -> bool {
+fn heals(error: &server::SessionError) -> bool {
     error.is_passing()
 }
 
-fn is_permanent(error: &restore::Error) -> bool {
+fn is_permanent(error: &restore::RestoreError) -> bool {
     match error {
         // A damaged backup may be replaced, and a download may be complete next time.
-        restore::Error::Archive(_) | restore::Error::Stream(_) => false,
-        restore::Error::Connect(error)
-        | restore::Error::Target(error)
-        | restore::Error::Journal(JournalError::Target(error)) => !heals(error),
-        restore::Error::Journal(error) => {
+        restore::RestoreError::Archive(_) | restore::RestoreError::Stream(_) => false,
+        restore::RestoreError::Connect(error)
+        | restore::RestoreError::Target(error)
+        | restore::RestoreError::Journal(JournalError::Target(error)) => !heals(error),
+        restore::RestoreError::Journal(error) => {
             matches!(error, JournalError::Cannot(_) | JournalError::AlreadyThere { .. })
         }
-        restore::Error::ServerLost(_)
-        | restore::Error::Interrupted
-        | restore::Error::Internal(_) => false,
-        restore::Error::Stage { source, .. } => {
+        restore::RestoreError::ServerLost(_)
+        | restore::RestoreError::Interrupted
+        | restore::RestoreError::Internal(_) => false,
+        restore::RestoreError::Stage { source, .. } => {
             source.downcast_ref::<HookError>().is_none_or(|error| !error.is_passing())
         }
         _ => true,
@@ -269,30 +269,30 @@ fn is_permanent(error: &restore::Error) -> bool {
 mod tests {
     use super::*;
     use crate::archive;
-    use crate::replicate::hooks::Stage;
+    use crate::replicate::hooks::HookPoint;
     use crate::replicate::sql_file::FileError;
     use crate::restore::StagePoint;
 
-    fn restore(error: restore::Error) -> NightError {
+    fn restore(error: restore::RestoreError) -> NightError {
         NightError::Restore(Box::new(error))
     }
 
-    fn hook(source: FileError) -> restore::Error {
-        let error = HookError::Failed { stage: Stage::AfterData, source };
-        restore::Error::Stage { point: StagePoint::AfterData, source: Box::new(error) }
+    fn hook(source: FileError) -> restore::RestoreError {
+        let error = HookError::Failed { stage: HookPoint::AfterData, source };
+        restore::RestoreError::Stage { point: StagePoint::AfterData, source: Box::new(error) }
     }
 
     #[test]
     fn only_temporary_errors_are_retried() {
-        let damaged = || archive::Error::new(ErrorKind::Damaged("cut".to_owned()));
-        let network = || server::Error::Network("refused".into());
+        let damaged = || archive::ArchiveError::new(ErrorKind::Damaged("cut".to_owned()));
+        let network = || server::SessionError::Network("refused".into());
         let file = || "f.sql".to_owned();
         for (error, is_permanent) in [
-            (restore(restore::Error::Stream(damaged())), false),
-            (restore(restore::Error::Connect(network())), false),
-            (restore(restore::Error::Connect(server::Error::NoPassword)), true),
-            (restore(restore::Error::Journal(JournalError::Busy { pid: None })), false),
-            (restore(restore::Error::Journal(JournalError::Cannot("no"))), true),
+            (restore(restore::RestoreError::Stream(damaged())), false),
+            (restore(restore::RestoreError::Connect(network())), false),
+            (restore(restore::RestoreError::Connect(server::SessionError::NoPassword)), true),
+            (restore(restore::RestoreError::Journal(JournalError::Busy { pid: None })), false),
+            (restore(restore::RestoreError::Journal(JournalError::Cannot("no"))), true),
             (restore(hook(FileError::Stopped { file: file() })), false),
             (restore(hook(FileError::OpenTransaction { file: file() })), true),
             (NightError::target("look")(network()), false),
@@ -309,11 +309,11 @@ mod tests {
     #[test]
     fn journal_of_another_restore_is_recognised() {
         let differs = JournalError::Differs { began: "then".to_owned(), differences: Vec::new() };
-        assert!(restore(restore::Error::Journal(differs)).is_other_restore());
+        assert!(restore(restore::RestoreError::Journal(differs)).is_other_restore());
         let busy = JournalError::Busy { pid: None };
-        assert!(!restore(restore::Error::Journal(busy)).is_other_restore());
+        assert!(!restore(restore::RestoreError::Journal(busy)).is_other_restore());
         let stream = |kind: fn(String) -> ErrorKind| {
-            restore(restore::Error::Stream(archive::Error::new(kind(String::new()))))
+            restore(restore::RestoreError::Stream(archive::ArchiveError::new(kind(String::new()))))
         };
         assert!(stream(ErrorKind::Changed).is_other_restore());
         assert!(!stream(ErrorKind::Damaged).is_other_restore());

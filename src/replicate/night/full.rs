@@ -7,9 +7,9 @@ use chrono::Utc;
 use tokio_util::sync::CancellationToken;
 
 use super::error::NightError;
-use super::ground::{self, Ground};
-use super::guard::Guard;
-use super::intake::{self, Intake};
+use super::ground::{self, NightTarget};
+use super::guard::LockWatch;
+use super::intake::{self, OpenedBackup};
 use super::restore::{self, Restoring};
 use super::restored::{self, Wanted};
 use super::{choose, enrich, first_load, in_the_way, incremental, others, refresh, report, resume};
@@ -20,11 +20,13 @@ use crate::replicate::config::Config;
 use crate::replicate::enrich::Enrichment;
 use crate::replicate::hooks::{self, Hooks};
 use crate::replicate::swap::{Swap, SwapError};
-use crate::replicate::worker::{DatabaseHistory, FULL, Failure, Job, OpenStage, Outcome, Run};
+use crate::replicate::worker::{
+    DatabaseHistory, FULL, JobFailure, JobOutcome, NightJob, OpenStage, Run,
+};
 use crate::report::nights::Lang;
 use crate::report::stages::Stage;
-use crate::report::timeline::Recorder;
-use crate::report::{Options as ReportOptions, Screen};
+use crate::report::timeline::TimelineReader;
+use crate::report::{ReportOptions, Screen};
 use crate::server::{Session, SessionSettings, Target};
 
 /// How a night is reported.
@@ -54,21 +56,21 @@ impl FullRun {
     }
 }
 
-impl Job for FullRun {
+impl NightJob for FullRun {
     fn mode(&self) -> &'static str {
         FULL
     }
 
-    async fn run(&self, run: &Run, stop: CancellationToken) -> Outcome {
-        let recorder = Recorder::new();
+    async fn run(&self, run: &Run, stop: CancellationToken) -> JobOutcome {
+        let recorder = TimelineReader::new();
         let result = Box::pin(self.attempt(run, &recorder, &stop)).await;
         let recording = recorder.finish();
         report::tell(run, Some(&recording), result.is_ok(), self.config.zone, self.output.lang);
         match result {
-            Ok(()) => Outcome::Succeeded,
-            Err(_) if stop.is_cancelled() => Outcome::Stopped,
-            Err(error) if error.is_permanent() => Outcome::Failed(Failure::permanent(&error)),
-            Err(error) => Outcome::Failed(Failure::passing(&error)),
+            Ok(()) => JobOutcome::Succeeded,
+            Err(_) if stop.is_cancelled() => JobOutcome::Stopped,
+            Err(error) if error.is_permanent() => JobOutcome::Failed(JobFailure::permanent(&error)),
+            Err(error) => JobOutcome::Failed(JobFailure::passing(&error)),
         }
     }
 }
@@ -77,7 +79,7 @@ impl FullRun {
     async fn attempt(
         &self,
         run: &Run,
-        recorder: &Recorder,
+        recorder: &TimelineReader,
         stop: &CancellationToken,
     ) -> Result<(), NightError> {
         let target = self.config.databases.target.as_ref().ok_or(NightError::NoTarget)?;
@@ -90,7 +92,7 @@ impl FullRun {
             None => Hooks::default(),
         };
         ground::recover(target, self.config.restore.swap).await?;
-        let mut guard = Guard::take(target).await?;
+        let mut guard = LockWatch::take(target).await?;
         let told = others::tell(target, &self.config.restore, None).await?;
         // The lock guarantees that no other run is using this target, whatever its record shows.
         let history = DatabaseHistory::new(target.clone());
@@ -130,7 +132,7 @@ pub(super) struct Attempt<'a> {
     pub(super) config: &'a Config,
     output: &'a Output,
     pub(super) run: &'a Run,
-    recorder: &'a Recorder,
+    recorder: &'a TimelineReader,
     pub(super) target: &'a Target,
     hooks: Arc<Hooks>,
     enrichment: Enrichment,
@@ -186,7 +188,7 @@ impl Attempt<'_> {
         choose::check(&intake.archive.toc.entries, settings)?;
         let key = &wanted.backup;
         let left = match may_go_on {
-            true => Ground::left_by_another(self.target, settings, key, intake.sha256).await?,
+            true => NightTarget::left_by_another(self.target, settings, key, intake.sha256).await?,
             false => None,
         };
         let toc = &intake.archive.toc;
@@ -205,7 +207,7 @@ impl Attempt<'_> {
     /// The ground is complete, or abandoned.
     async fn ending(
         &self,
-        ground: Ground,
+        ground: NightTarget,
         filled: Result<(), NightError>,
     ) -> Result<Option<Swap>, NightError> {
         match filled {
@@ -217,22 +219,22 @@ impl Attempt<'_> {
         }
     }
 
-    async fn prepare(&self, toc: &Toc) -> Result<Ground, NightError> {
+    async fn prepare(&self, toc: &Toc) -> Result<NightTarget, NightError> {
         match self.config.restore.swap {
-            true => Ground::beside(self.target, &self.config.restore).await,
-            false => Ground::cleared(self.target, &self.config.restore, toc, &self.stop).await,
+            true => NightTarget::beside(self.target, &self.config.restore).await,
+            false => NightTarget::cleared(self.target, &self.config.restore, toc, &self.stop).await,
         }
     }
 
     /// Everything that fills the target.
     async fn fill_ground(
         &self,
-        ground: &Ground,
+        ground: &NightTarget,
         wanted: &Wanted,
-        intake: Intake,
+        intake: OpenedBackup,
     ) -> Result<(), NightError> {
         if ground.resumed.is_none() {
-            self.hooks(hooks::Stage::BeforeRestore, &ground.target).await?;
+            self.hooks(hooks::HookPoint::BeforeRestore, &ground.target).await?;
         }
         let entries = self.restore(ground, wanted, intake).await?;
         if let (Some(_), Err(error)) = (&ground.swap, entries.as_ref()) {
@@ -244,8 +246,8 @@ impl Attempt<'_> {
     }
 
     /// Everything after the restore of the archive.
-    async fn complete(&self, ground: &Ground) -> Result<(), NightError> {
-        self.hooks(hooks::Stage::AfterRestore, &ground.target).await?;
+    async fn complete(&self, ground: &NightTarget) -> Result<(), NightError> {
+        self.hooks(hooks::HookPoint::AfterRestore, &ground.target).await?;
         let copied = self.copy().await;
         // The enrichment is computed from rows, so it runs after the copy.
         let enriched = self.enrich(&ground.target, &self.enrichment).await;
@@ -255,11 +257,11 @@ impl Attempt<'_> {
     /// Restores the archive. The inner result is the errors of entries.
     async fn restore(
         &self,
-        ground: &Ground,
+        ground: &NightTarget,
         wanted: &Wanted,
-        intake: Intake,
+        intake: OpenedBackup,
     ) -> Result<Result<(), NightError>, NightError> {
-        let Intake { archive, is_local, download, sha256 } = intake;
+        let OpenedBackup { archive, is_local, download, sha256 } = intake;
         let toc = Arc::clone(&archive.toc);
         let settings = &self.config.restore;
         let is_fed_here = self.config.databases.is_fed_here();
@@ -313,7 +315,7 @@ impl Attempt<'_> {
     /// Records which first loads are in progress.
     async fn note(
         &self,
-        ground: &Ground,
+        ground: &NightTarget,
         loads: &[first_load::FirstLoad],
     ) -> Result<(), NightError> {
         if !self.config.restore.tables.has_incremental() {
@@ -324,7 +326,7 @@ impl Attempt<'_> {
         first_load::note(&session, loads).await
     }
 
-    async fn hooks(&self, stage: hooks::Stage, target: &Target) -> Result<(), NightError> {
+    async fn hooks(&self, stage: hooks::HookPoint, target: &Target) -> Result<(), NightError> {
         if !self.hooks.has(stage) {
             return Ok(());
         }
@@ -368,7 +370,7 @@ impl Attempt<'_> {
     async fn swap(
         &self,
         mut swap: Swap,
-        guard: &mut Guard<'_>,
+        guard: &mut LockWatch<'_>,
         told: &[String],
     ) -> Result<(), NightError> {
         let settings = &self.config.restore;
@@ -384,13 +386,13 @@ impl Attempt<'_> {
             );
         } else if let Err(error) = &done {
             let target = swap.next().clone();
-            self.abandon(Ground { target, swap: Some(swap), resumed: None }, error).await;
+            self.abandon(NightTarget { target, swap: Some(swap), resumed: None }, error).await;
         }
         done
     }
 
     /// Drops the new database, if any, unless another attempt can resume it.
-    async fn abandon(&self, ground: Ground, error: &NightError) {
+    async fn abandon(&self, ground: NightTarget, error: &NightError) {
         if error.is_permanent() && !self.stop.is_cancelled() {
             ground.abandon().await;
         }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::error::{NO_SUCH_DATABASE, NightError};
-use super::guard::Guard;
+use super::guard::LockWatch;
 use super::modes::Modes;
 use super::others;
 use super::present::Present;
@@ -28,7 +28,7 @@ const TRIES: u32 = 5;
 const BETWEEN_TRIES: Duration = Duration::from_secs(30);
 
 /// Where a night restores to.
-pub(super) struct Ground {
+pub(super) struct NightTarget {
     /// The database to restore into.
     pub(super) target: Target,
     /// Set if it will replace the target.
@@ -114,7 +114,7 @@ impl Drops {
     }
 }
 
-impl Ground {
+impl NightTarget {
     /// The work of an earlier attempt on the same backup, if it can be resumed.
     pub(super) async fn left_by_another(
         target: &Target,
@@ -204,7 +204,8 @@ impl Ground {
         for table in &plan.kept {
             tracing::info!("table {table} is kept");
         }
-        let dropped = |progress: clean::Progress<'_>| tracing::debug!("dropped {}", progress.drop);
+        let dropped =
+            |progress: clean::DropProgress<'_>| tracing::debug!("dropped {}", progress.drop);
         clean::execute(&session, &plan, settings.drop_timeout, stop, dropped).await?;
         tracing::info!("{} objects dropped, {} tables kept", plan.drops.len(), plan.kept.len());
         Ok(Self { target: target.clone(), swap: None, resumed: None })
@@ -250,7 +251,7 @@ pub(super) async fn finish(
     swap: &mut Swap,
     target: &Target,
     settings: &config::Restore,
-    guard: &mut Guard<'_>,
+    guard: &mut LockWatch<'_>,
     told: &[String],
     stop: &CancellationToken,
 ) -> Result<(), NightError> {

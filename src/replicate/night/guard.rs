@@ -17,13 +17,13 @@ use crate::server::{Session, Target};
 const BETWEEN_LOOKS: Duration = Duration::from_secs(60);
 
 /// A lock that is checked regularly.
-pub struct Guard<'a> {
+pub struct LockWatch<'a> {
     lock: TargetLock,
     target: &'a Target,
     between: Duration,
 }
 
-impl<'a> Guard<'a> {
+impl<'a> LockWatch<'a> {
     /// Takes the lock.
     ///
     /// # Errors

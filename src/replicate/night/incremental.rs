@@ -5,26 +5,26 @@ use std::sync::{Mutex, PoisonError};
 
 use tokio_util::sync::CancellationToken;
 
-use super::choose::{self, Chosen};
+use super::choose::{self, ChosenObjects};
 use super::error::NightError;
 use super::first_load::{self, Name};
 use super::ground::look_at;
-use super::guard::Guard;
+use super::guard::LockWatch;
 use super::present::Present;
 use super::report;
 use crate::archive::{Desc, Toc};
 use crate::error::chain;
 use crate::replicate::config::Config;
-use crate::replicate::incremental::{self, Settings, Summary, Table};
+use crate::replicate::incremental::{self, CopySettings, IncrementalTable, Summary};
 use crate::replicate::lock::LockError;
-use crate::replicate::worker::{Failure, INCREMENTAL, Job, Outcome, Run};
+use crate::replicate::worker::{INCREMENTAL, JobFailure, JobOutcome, NightJob, Run};
 use crate::report::nights::Lang;
 use crate::report::stages::Stage;
 use crate::server::{self, Session, Target};
 use crate::sql::ident::quoted;
 
 /// Copies new rows, as a stage of the run.
-pub(super) async fn copy(settings: &Settings, run: &Run, stop: &CancellationToken) -> Summary {
+pub(super) async fn copy(settings: &CopySettings, run: &Run, stop: &CancellationToken) -> Summary {
     let stage = run.stage(Stage::Incremental);
     let summary = incremental::run(settings, stop).await;
     let bytes = summary.tables.iter().map(|outcome| outcome.copied.bytes).sum();
@@ -37,20 +37,20 @@ pub(super) async fn copy(settings: &Settings, run: &Run, stop: &CancellationToke
 }
 
 /// The settings of the copy; `None` if no table is incremental.
-pub(super) async fn settings(config: &Config) -> Result<Option<Settings>, NightError> {
+pub(super) async fn settings(config: &Config) -> Result<Option<CopySettings>, NightError> {
     let modes = &config.restore.tables;
     let (true, Some(source)) = (modes.has_incremental(), &config.databases.source) else {
         return Ok(None);
     };
     let tables = incremental::tables(source, modes, &config.incremental.keys).await?;
-    Ok(Settings::of(config, tables))
+    Ok(CopySettings::of(config, tables))
 }
 
 /// The same, once the target is restored.
 pub(super) async fn to_copy(
     config: &Config,
     target: &Target,
-) -> Result<Option<Settings>, NightError> {
+) -> Result<Option<CopySettings>, NightError> {
     let Some(mut settings) = settings(config).await? else { return Ok(None) };
     let present = Present::read(&look_at(target).await?).await?;
     for warning in leave_new(config, &mut settings, &present, None) {
@@ -64,14 +64,14 @@ pub(super) async fn to_copy(
 /// A newer backup brings them. Returns a warning for each.
 pub(super) fn leave_new(
     config: &Config,
-    settings: &mut Settings,
+    settings: &mut CopySettings,
     present: &Present,
     toc: Option<&Toc>,
 ) -> Vec<String> {
     if !config.databases.is_fed_here() {
         return Vec::new();
     }
-    let is_new = |table: &mut Table| {
+    let is_new = |table: &mut IncrementalTable| {
         let (schema, name) = (table.schema.as_str(), table.name.as_str());
         let rule = config.restore.tables.rule(schema, name);
         let is_named = rule.is_some_and(|rule| rule.tables.exact().is_some());
@@ -94,7 +94,7 @@ pub(super) fn leave_new(
 pub(super) async fn loaded(
     config: &Config,
     target: &Session,
-    settings: &Settings,
+    settings: &CopySettings,
     present: &Present,
 ) -> Result<HashSet<Name>, NightError> {
     if !config.databases.is_fed_here() {
@@ -111,7 +111,7 @@ pub(super) async fn loaded(
 pub(super) async fn precheck(
     config: &Config,
     target: &Session,
-    mut settings: Settings,
+    mut settings: CopySettings,
     toc: Option<&Toc>,
 ) -> Result<(), NightError> {
     let present = Present::read(target).await?;
@@ -134,10 +134,10 @@ pub(super) async fn precheck(
 /// its cure. `present` is what the target contains by then.
 pub(super) async fn unusable(
     config: &Config,
-    settings: &Settings,
+    settings: &CopySettings,
     session: &Session,
     toc: &Toc,
-    chosen: &Chosen,
+    chosen: &ChosenObjects,
     present: &Present,
 ) -> server::Result<Vec<String>> {
     let mut problems = Vec::new();
@@ -218,7 +218,7 @@ pub(super) fn check(summary: &Summary) -> Result<(), NightError> {
 /// concurrently; but a night may be loading a table for the first time, without such a lock, so a
 /// copy and a night never use the target at the same time.
 pub struct IncrementalRun {
-    settings: Settings,
+    settings: CopySettings,
     zone: chrono_tz::Tz,
     lang: Lang,
     summary: Mutex<Option<Summary>>,
@@ -227,7 +227,7 @@ pub struct IncrementalRun {
 impl IncrementalRun {
     /// A copy with these settings. Its report uses this language and time zone.
     #[must_use]
-    pub fn new(settings: Settings, zone: chrono_tz::Tz, lang: Lang) -> Self {
+    pub fn new(settings: CopySettings, zone: chrono_tz::Tz, lang: Lang) -> Self {
         Self { settings, zone, lang, summary: Mutex::default() }
     }
 
@@ -246,7 +246,7 @@ impl IncrementalRun {
             *self.summary.lock().unwrap_or_else(PoisonError::into_inner) = Some(summary);
             result
         };
-        match Guard::share(&self.settings.target).await {
+        match LockWatch::share(&self.settings.target).await {
             Ok(mut guard) => guard.during(&halt, work).await,
             // The copy will fail with the same error, and report it with the table.
             Err(LockError::Target(_)) => work.await,
@@ -258,19 +258,19 @@ impl IncrementalRun {
     }
 }
 
-impl Job for IncrementalRun {
+impl NightJob for IncrementalRun {
     fn mode(&self) -> &'static str {
         INCREMENTAL
     }
 
-    async fn run(&self, run: &Run, stop: CancellationToken) -> Outcome {
+    async fn run(&self, run: &Run, stop: CancellationToken) -> JobOutcome {
         let result = self.copy(run, &stop).await;
         report::tell(run, None, result.is_ok(), self.zone, self.lang);
         match result {
-            Ok(()) => Outcome::Succeeded,
-            Err(_) if stop.is_cancelled() => Outcome::Stopped,
-            Err(error) if error.is_permanent() => Outcome::Failed(Failure::permanent(&error)),
-            Err(error) => Outcome::Failed(Failure::passing(&error)),
+            Ok(()) => JobOutcome::Succeeded,
+            Err(_) if stop.is_cancelled() => JobOutcome::Stopped,
+            Err(error) if error.is_permanent() => JobOutcome::Failed(JobFailure::permanent(&error)),
+            Err(error) => JobOutcome::Failed(JobFailure::passing(&error)),
         }
     }
 }

@@ -12,10 +12,10 @@ use crate::replicate::config::Config;
 use crate::replicate::worker::{BackupRecord, OpenStage, Run};
 use crate::report::stages::Stage;
 use crate::source::Archive;
-use crate::source::remote::{Progress, Sha256Sum};
+use crate::source::remote::{DownloadProgress, Sha256Sum};
 
 /// An open backup.
-pub(super) struct Intake {
+pub(super) struct OpenedBackup {
     pub(super) archive: Archive,
     /// Whether its bytes were on this machine from the start.
     pub(super) is_local: bool,
@@ -53,7 +53,7 @@ pub(super) async fn open(
     config: &Config,
     run: &Run,
     stop: &CancellationToken,
-) -> Result<Intake, NightError> {
+) -> Result<OpenedBackup, NightError> {
     let settings = &config.backup;
     let check = settings.verify.then_some(Check { jobs: config.restore.jobs });
     let made_in_time = |archive: &Archive| {
@@ -71,9 +71,9 @@ pub(super) async fn open(
             or_stop(stop, check.run(archive)).await?;
             // The verification has read the archive to its end.
             let OpenBackup { archive, .. } = or_stop(stop, found.open()).await?;
-            return Ok(Intake { archive, is_local: true, download: None, sha256: None });
+            return Ok(OpenedBackup { archive, is_local: true, download: None, sha256: None });
         }
-        return Ok(Intake { archive, is_local: true, download: None, sha256: None });
+        return Ok(OpenedBackup { archive, is_local: true, download: None, sha256: None });
     }
     let stage = run.stage(Stage::Download);
     let folder = std::env::temp_dir();
@@ -101,13 +101,13 @@ pub(super) async fn open(
     {
         sha256 = done.end(run);
     }
-    Ok(Intake { archive, is_local: false, download, sha256 })
+    Ok(OpenedBackup { archive, is_local: false, download, sha256 })
 }
 
 /// A backup that is downloaded while it is restored.
 pub(super) struct Downloading {
     stage: OpenStage,
-    progress: Progress,
+    progress: DownloadProgress,
 }
 
 impl Downloading {

@@ -20,7 +20,7 @@
 //! ```
 //!
 //! [`FullRun`] does all of it, [`IncrementalRun`] only the copy, [`preview()`] plans it without
-//! changing anything. [`Night`](super::worker::Night) handles retries, records and notifications.
+//! changing anything. [`Night`](super::worker::RunWithRetries) handles retries, records and notifications.
 //!
 //! # What a failure leaves
 //!
@@ -61,7 +61,7 @@ mod superuser;
 
 pub use error::NightError;
 pub use full::{FullRun, Output};
-pub use guard::Guard;
+pub use guard::LockWatch;
 pub use incremental::IncrementalRun;
 pub use preview::{Preview, preview};
 pub(crate) use resume::forget_all;

@@ -24,7 +24,7 @@ use crate::server::{self, Session, SessionSettings, Target, has_record, make_boo
 use crate::sql::ident::{literal, quoted};
 
 /// How many objects a message lists; the rest are counted.
-const NAMED: usize = 10;
+const LISTED_OBJECTS: usize = 10;
 
 /// The table that records what a swap's night created for other roles.
 const CREATED: &str = "created_for_others";
@@ -263,7 +263,7 @@ pub(super) async fn note(next: &Target, target: &Target, settings: &Restore) {
 
 fn listed(others: &[&clean::Other]) -> String {
     let named: Vec<String> = others.iter().map(ToString::to_string).collect();
-    first_of(&named, NAMED)
+    first_of(&named, LISTED_OBJECTS)
 }
 
 /// The objects of the new database of a swap before the restore, by kind and identity.

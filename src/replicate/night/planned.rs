@@ -10,7 +10,7 @@ use crate::server::Session;
 
 /// What a night would find in the target.
 #[derive(Default)]
-pub(super) struct Planned {
+pub(super) struct PlannedObjects {
     /// The objects that remain after the drop, or that the template of a swap has.
     pub(super) present: Present,
     /// `None` if nothing is dropped: with a swap, or when a restore is resumed.
@@ -18,7 +18,7 @@ pub(super) struct Planned {
     pub(super) is_resumed: bool,
 }
 
-impl Planned {
+impl PlannedObjects {
     /// For a night that resumes the restore of this backup, if an unfinished one exists.
     pub(super) async fn resuming(
         session: &Session,

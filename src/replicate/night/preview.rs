@@ -14,11 +14,11 @@ use std::sync::Arc;
 
 use chrono::Utc;
 
-use super::choose::{self, Chosen, Notice};
+use super::choose::{self, ChosenObjects, Notice};
 use super::error::NightError;
 use super::ground::Drops;
 use super::modes::Modes;
-use super::planned::Planned;
+use super::planned::PlannedObjects;
 use super::present::Present;
 use super::restored::Wanted;
 use super::rights::Rights;
@@ -198,12 +198,12 @@ impl Preview {
     ) {
         let planned = match session {
             Some(session) if config.restore.from_scratch => {
-                Planned::afresh(session, &config.restore, toc).await
+                PlannedObjects::afresh(session, &config.restore, toc).await
             }
             Some(session) => {
-                Planned::resuming(session, &config.restore, &resume::key(found), toc).await
+                PlannedObjects::resuming(session, &config.restore, &resume::key(found), toc).await
             }
-            None => Ok(Planned::default()),
+            None => Ok(PlannedObjects::default()),
         };
         let planned = match planned {
             Ok(planned) => planned,
@@ -263,7 +263,7 @@ impl Preview {
     }
 
     /// Lists each table of the archive with its mode.
-    fn modes(&mut self, config: &Config, toc: &Toc, present: &Present, chosen: &Chosen) {
+    fn modes(&mut self, config: &Config, toc: &Toc, present: &Present, chosen: &ChosenObjects) {
         self.heading("Tables of the backup");
         let modes = Modes::new(&toc.entries, &config.restore.tables);
         let mut rows: Vec<_> = choose::tables(&toc.entries).collect();
@@ -313,7 +313,7 @@ impl Preview {
         }
     }
 
-    fn not_restored(&mut self, config: &Config, toc: &Toc, chosen: &Chosen) {
+    fn not_restored(&mut self, config: &Config, toc: &Toc, chosen: &ChosenObjects) {
         let by_default = choose::by_default(&toc.entries, config, chosen);
         let notices = choose::notices(&toc.entries, &config.restore, chosen);
         let notices = notices.into_iter().filter(|notice| notice.is_warning);

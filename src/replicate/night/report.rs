@@ -21,7 +21,7 @@ pub(super) fn tell(run: &Run, restore: Option<&Recording>, is_done: bool, zone: 
         StageName::Other(_) => None,
     });
     let end = if is_done { RunEnd::Done } else { RunEnd::Failed };
-    let night = nights::Run::of_night(stages.collect(), restore, end, moment(Utc::now()));
+    let night = nights::LoggedRun::of_night(stages.collect(), restore, end, moment(Utc::now()));
     let text = text::report(&[night], lang);
     for line in text.lines() {
         tracing::info!("{line}");

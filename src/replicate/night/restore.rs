@@ -12,10 +12,10 @@ use crate::archive::Toc;
 use crate::error::chain;
 use crate::plan::history::CostHistory;
 use crate::replicate::config;
-use crate::replicate::hooks::{Hooks, Stage};
+use crate::replicate::hooks::{HookPoint, Hooks};
 use crate::replicate::worker::{Entries, Run, StageCount};
 use crate::report::costs;
-use crate::report::timeline::Recorder;
+use crate::report::timeline::TimelineReader;
 use crate::report::{Reporter, Summary, stages};
 use crate::restore::event::{Event, Outcome, Reader};
 use crate::restore::journal::JournalOptions;
@@ -33,7 +33,7 @@ pub(super) struct Restoring<'a> {
     pub(super) hooks: &'a Arc<Hooks>,
     pub(super) target: &'a Target,
     /// Records what was done when, for the run's report.
-    pub(super) recorder: &'a Recorder,
+    pub(super) recorder: &'a TimelineReader,
     /// Counts rows.
     pub(super) count: StageCount,
     /// Whether to count bytes of the archive, unless they are already counted as a download.
@@ -50,7 +50,7 @@ impl Restoring<'_> {
         archive: Archive,
         selection: &Selection,
     ) -> Result<Summary, NightError> {
-        let costs = Costs::open(self.output.costs.as_deref());
+        let costs = CostFile::open(self.output.costs.as_deref());
         let options = self.options(&archive.toc, costs.history.clone())?;
         let database = archive.toc.header.dbname.clone();
         let reporter = Reporter::new(self.output.report, &self.output.screen);
@@ -117,8 +117,8 @@ impl Restoring<'_> {
     /// sessions wait.
     fn stages(&self) -> Stages {
         let points = [
-            (Stage::AfterPreData, StagePoint::AfterPreData),
-            (Stage::AfterData, StagePoint::AfterData),
+            (HookPoint::AfterPreData, StagePoint::AfterPreData),
+            (HookPoint::AfterData, StagePoint::AfterData),
         ];
         let wanted = points.into_iter().filter(|(stage, _)| self.hooks.has(*stage));
         wanted.fold(Stages::default(), |stages, (stage, point)| {
@@ -171,13 +171,13 @@ pub(super) fn check(summary: &Summary) -> Result<(), NightError> {
 }
 
 /// The timings of earlier restores, in a file that may be lost: the next night then uses a model.
-struct Costs {
+struct CostFile {
     history: Arc<CostHistory>,
     file: Option<PathBuf>,
-    recorder: costs::Recorder,
+    recorder: costs::TimingsReader,
 }
 
-impl Costs {
+impl CostFile {
     fn open(file: Option<&Path>) -> Self {
         let read = file.map(|path| costs::load(path).map(|history| (history, path.to_owned())));
         let (history, file) = match read {
@@ -188,7 +188,7 @@ impl Costs {
             }
             None => (CostHistory::default(), None),
         };
-        Self { history: Arc::new(history), file, recorder: costs::Recorder::default() }
+        Self { history: Arc::new(history), file, recorder: costs::TimingsReader::default() }
     }
 
     fn save(&self, database: &str, complete: bool) {

@@ -80,7 +80,7 @@ pub(super) async fn note_sum(target: &Target, backup: &str, sum: Sha256Sum) {
         let note =
             format!("UPDATE nocturne.night SET sha256 = {} WHERE backup = {backup}", literal(&now));
         session.execute(&note).await?;
-        Ok::<_, server::Error>(then)
+        Ok::<_, server::SessionError>(then)
     };
     match work.await {
         Ok(Some(then)) if then != now => {

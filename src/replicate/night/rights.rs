@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::choose::Chosen;
+use super::choose::ChosenObjects;
 use super::ground::Drops;
 use super::superuser::{Fact, Known};
 use crate::archive::{Desc, Entry, Toc};
@@ -41,7 +41,7 @@ impl<'a> Rights<'a> {
         config: &'a Config,
         session: &'a Session,
         toc: &'a Toc,
-        chosen: &Chosen,
+        chosen: &ChosenObjects,
         drops: Option<&'a Drops>,
     ) -> server::Result<Self> {
         let sql = "SELECT current_user, r.rolsuper, pg_catalog.has_database_privilege(\

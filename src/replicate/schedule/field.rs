@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::Error;
+use super::ScheduleError;
 
 /// The definition of a field.
 #[derive(Clone, Copy, Debug)]
@@ -55,10 +55,10 @@ impl Field {
     pub(super) const DAY_OF_WEEK_INDEX: usize = 5;
 
     /// Parses values, ranges and steps, separated by commas.
-    pub(super) fn parse(self, text: &str) -> Result<Values, Error> {
+    pub(super) fn parse(self, text: &str) -> Result<Values, ScheduleError> {
         let mut found = BTreeSet::new();
         for part in text.split(',') {
-            let (first, last, step) = self.part(part).map_err(|problem| Error::Part {
+            let (first, last, step) = self.part(part).map_err(|problem| ScheduleError::Part {
                 field: self.name,
                 part: part.to_owned(),
                 problem,

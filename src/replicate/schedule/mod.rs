@@ -36,7 +36,7 @@ use field::{Field, Values};
 
 /// Why an expression is not a schedule.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Error {
+pub enum ScheduleError {
     /// A wrong number of fields.
     #[error(
         "expected 5 fields (minute, hour, day of month, month, day of week), or 6 with seconds \
@@ -66,7 +66,7 @@ pub enum Error {
 
 /// When runs start. `Display` shows the expression as written.
 #[derive(Clone, Debug)]
-pub struct Schedule {
+pub struct CronSchedule {
     text: String,
     zone: Tz,
     /// The next time is the earliest of all alternatives. There are two if both day fields are
@@ -74,20 +74,20 @@ pub struct Schedule {
     alternatives: Vec<cron::Schedule>,
 }
 
-impl Schedule {
+impl CronSchedule {
     /// Parses a cron expression: five fields, six if it starts with seconds, or a shorthand such as
     /// `@daily`. Its times are wall clock times in `zone`.
     ///
     /// # Errors
-    /// [`Error`], naming the field.
-    pub fn parse(text: &str, zone: Tz) -> Result<Self, Error> {
+    /// [`ScheduleError`], naming the field.
+    pub fn parse(text: &str, zone: Tz) -> Result<Self, ScheduleError> {
         let text = text.trim();
         let expanded = if text.starts_with('@') { shorthand(text)? } else { text };
         let mut parts: Vec<&str> = expanded.split_whitespace().collect();
         match parts.len() {
             5 => parts.insert(0, "0"),
             6 => {}
-            other => return Err(Error::FieldCount(other)),
+            other => return Err(ScheduleError::FieldCount(other)),
         }
         let values: Vec<Values> = parts
             .iter()
@@ -105,7 +105,7 @@ impl Schedule {
         // Every date recurs within eight years (29 February around 2100). The start is fixed, so
         // that validity does not depend on today.
         if schedule.next_after(Utc.timestamp_opt(0, 0).single().unwrap_or_default()).is_none() {
-            return Err(Error::Never);
+            return Err(ScheduleError::Never);
         }
         Ok(schedule)
     }
@@ -132,7 +132,7 @@ impl Schedule {
     }
 }
 
-impl fmt::Display for Schedule {
+impl fmt::Display for CronSchedule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&self.text)
     }
@@ -145,7 +145,7 @@ pub fn zone(name: &str) -> Option<Tz> {
 }
 
 /// The expansion of a shorthand: those of cron-parser, and those that cron added.
-fn shorthand(word: &str) -> Result<&'static str, Error> {
+fn shorthand(word: &str) -> Result<&'static str, ScheduleError> {
     Ok(match word.to_ascii_lowercase().as_str() {
         "@yearly" => "0 0 0 1 1 *",
         "@monthly" => "0 0 0 1 * *",
@@ -156,17 +156,17 @@ fn shorthand(word: &str) -> Result<&'static str, Error> {
         "@secondly" => "* * * * * *",
         "@weekdays" => "0 0 0 * * 1-5",
         "@weekends" => "0 0 0 * * 0,6",
-        _ => return Err(Error::Shorthand(word.to_owned())),
+        _ => return Err(ScheduleError::Shorthand(word.to_owned())),
     })
 }
 
 /// The calendar of the `cron` crate for these fields, one of them unrestricted.
-fn calendar(fields: &[String], open: Option<usize>) -> Result<cron::Schedule, Error> {
+fn calendar(fields: &[String], open: Option<usize>) -> Result<cron::Schedule, ScheduleError> {
     let fields: Vec<&str> = fields
         .iter()
         .enumerate()
         .map(|(index, field)| if Some(index) == open { "*" } else { field })
         .collect();
     let text = fields.join(" ");
-    cron::Schedule::from_str(&text).map_err(|_| Error::Calendar(text))
+    cron::Schedule::from_str(&text).map_err(|_| ScheduleError::Calendar(text))
 }

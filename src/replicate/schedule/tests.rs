@@ -10,16 +10,16 @@ fn utc(text: &str) -> DateTime<Utc> {
     NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S").unwrap().and_utc()
 }
 
-fn schedule(text: &str) -> Schedule {
-    Schedule::parse(text, Tz::UTC).unwrap_or_else(|error| panic!("{text}: {error}"))
+fn schedule(text: &str) -> CronSchedule {
+    CronSchedule::parse(text, Tz::UTC).unwrap_or_else(|error| panic!("{text}: {error}"))
 }
 
-fn paris(text: &str) -> Schedule {
-    Schedule::parse(text, Tz::Europe__Paris).unwrap()
+fn paris(text: &str) -> CronSchedule {
+    CronSchedule::parse(text, Tz::Europe__Paris).unwrap()
 }
 
 /// The next times in the schedule's time zone, with the offset.
-fn upcoming(schedule: &Schedule, after: &str, count: usize) -> Vec<String> {
+fn upcoming(schedule: &CronSchedule, after: &str, count: usize) -> Vec<String> {
     let local = |time: DateTime<Utc>| time.with_timezone(&schedule.zone());
     schedule
         .upcoming(utc(after))
@@ -147,10 +147,10 @@ fn leap_days_are_found_across_the_century() {
 
 #[test]
 fn invalid_schedules_are_rejected_by_field() {
-    let problem = |text| Schedule::parse(text, Tz::UTC).unwrap_err().to_string();
-    assert_eq!(problem("10 5 * *"), Error::FieldCount(4).to_string());
-    assert_eq!(problem("0 10 5 * * * 2026"), Error::FieldCount(7).to_string());
-    assert_eq!(problem(""), Error::FieldCount(0).to_string());
+    let problem = |text| CronSchedule::parse(text, Tz::UTC).unwrap_err().to_string();
+    assert_eq!(problem("10 5 * *"), ScheduleError::FieldCount(4).to_string());
+    assert_eq!(problem("0 10 5 * * * 2026"), ScheduleError::FieldCount(7).to_string());
+    assert_eq!(problem(""), ScheduleError::FieldCount(0).to_string());
     assert_eq!(problem("60 5 * * *"), "minute: \"60\" is not from 0 to 59");
     assert_eq!(problem("* 24 * * *"), "hour: \"24\" is not from 0 to 23");
     assert_eq!(problem("* * 0 * *"), "day of month: \"0\" is not from 1 to 31");
@@ -181,8 +181,8 @@ fn invalid_schedules_are_rejected_by_field() {
     );
     assert_eq!(problem("? 4 * * *"), "minute: \"?\" is not from 0 to 59");
     assert_eq!(problem("@nightly"), "unknown shorthand \"@nightly\"");
-    assert_eq!(problem("0 4 30 2 *"), Error::Never.to_string());
-    assert_eq!(problem("0 4 31 apr,jun *"), Error::Never.to_string());
+    assert_eq!(problem("0 4 30 2 *"), ScheduleError::Never.to_string());
+    assert_eq!(problem("0 4 31 apr,jun *"), ScheduleError::Never.to_string());
 }
 
 #[test]
@@ -219,7 +219,7 @@ fn repeated_time_counts_once() {
 #[test]
 fn skipped_day_is_handled() {
     // Pacific/Apia had no 30 December 2011.
-    let apia = Schedule::parse("0 4 30 12 *", Tz::Pacific__Apia).unwrap();
+    let apia = CronSchedule::parse("0 4 30 12 *", Tz::Pacific__Apia).unwrap();
     let times: Vec<_> = apia.upcoming(utc("2011-12-01 00:00:00")).take(2).collect();
     assert_eq!(times[0], utc("2011-12-30 10:00:00"));
     assert_eq!(times[1], utc("2012-12-29 14:00:00"));
@@ -272,9 +272,9 @@ proptest! {
         text in expression(),
         start in 1_600_000_000_i64..2_000_000_000,
     ) {
-        let Ok(schedule) = Schedule::parse(&text, Tz::UTC) else {
+        let Ok(schedule) = CronSchedule::parse(&text, Tz::UTC) else {
             // Only days that do not exist, such as 31 February.
-            prop_assert_eq!(Schedule::parse(&text, Tz::UTC).unwrap_err(), Error::Never);
+            prop_assert_eq!(CronSchedule::parse(&text, Tz::UTC).unwrap_err(), ScheduleError::Never);
             return Ok(());
         };
         let after = Utc.timestamp_opt(start, 0).unwrap();
@@ -296,7 +296,7 @@ proptest! {
     ) {
         let text = format!("{minute} {hour} * * *");
         let after = Utc.timestamp_opt(start, 0).unwrap();
-        let ours: Vec<_> = Schedule::parse(&text, zone).unwrap().upcoming(after).take(370).collect();
+        let ours: Vec<_> = CronSchedule::parse(&text, zone).unwrap().upcoming(after).take(370).collect();
         prop_assert_eq!(ours, oracle(&text, zone, after, 370), "{} {}", text, zone);
     }
 
@@ -305,7 +305,7 @@ proptest! {
         text in expression(),
         start in 1_600_000_000_i64..2_000_000_000,
     ) {
-        let Ok(schedule) = Schedule::parse(&text, Tz::Europe__Paris) else { return Ok(()) };
+        let Ok(schedule) = CronSchedule::parse(&text, Tz::Europe__Paris) else { return Ok(()) };
         let mut last = Utc.timestamp_opt(start, 0).unwrap();
         for time in schedule.upcoming(last).take(20) {
             prop_assert!(time > last);

@@ -52,7 +52,7 @@ pub enum SwapError {
         database: String,
         /// The server's error.
         #[source]
-        source: server::Error,
+        source: server::SessionError,
     },
     /// Sessions use the template, which can then not be copied.
     #[error(
@@ -67,11 +67,11 @@ pub enum SwapError {
         holders: Vec<Holder>,
         /// The server's error.
         #[source]
-        source: Box<server::Error>,
+        source: Box<server::SessionError>,
     },
     /// No session could be opened to create and rename databases.
     #[error("cannot open a session to create and rename databases")]
-    Connect(#[source] server::Error),
+    Connect(#[source] server::SessionError),
     /// The server rejected a statement.
     #[error("cannot {what}")]
     Refused {
@@ -79,7 +79,7 @@ pub enum SwapError {
         what: String,
         /// The server's error.
         #[source]
-        source: server::Error,
+        source: server::SessionError,
     },
     /// The new database is not the one that was restored into.
     #[error("another run has dropped or re-created the new database \"{database}\"")]
@@ -96,12 +96,12 @@ pub enum SwapError {
         holders: Vec<Holder>,
         /// The server's error.
         #[source]
-        source: server::Error,
+        source: server::SessionError,
     },
 }
 
 impl SwapError {
-    pub(super) fn refused(what: impl Into<String>) -> impl FnOnce(server::Error) -> Self {
+    pub(super) fn refused(what: impl Into<String>) -> impl FnOnce(server::SessionError) -> Self {
         let what = what.into();
         move |source| Self::Refused { what, source }
     }

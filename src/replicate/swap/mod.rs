@@ -37,12 +37,12 @@ pub use prepare::{Leftover, left, permitted, prepare};
 pub use rename::{Recovered, recover};
 
 use crate::server::{Session, Target};
-use server::Server;
+use server::SwapServer;
 
 /// A new database that will replace the old one.
 #[derive(Debug)]
 pub struct Swap {
-    server: Server,
+    server: SwapServer,
     names: Names,
     next: Target,
     /// The OID of the new database, because another run may create one of the same name.

@@ -3,7 +3,7 @@
 use sha2::{Digest, Sha256};
 
 /// The longest name, in bytes (`NAMEDATALEN - 1` in `src/include/pg_config_manual.h`).
-const LONGEST: usize = 63;
+const MAX_NAME: usize = 63;
 
 /// The names of the three databases.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,12 +30,12 @@ impl Names {
 }
 
 fn with(name: &str, end: &str) -> String {
-    if name.len() + end.len() <= LONGEST {
+    if name.len() + end.len() <= MAX_NAME {
         return format!("{name}{end}");
     }
     let sum: String =
         Sha256::digest(name).iter().take(4).map(|byte| format!("{byte:02x}")).collect();
-    let mut cut = LONGEST - end.len() - sum.len() - 1;
+    let mut cut = MAX_NAME - end.len() - sum.len() - 1;
     while !name.is_char_boundary(cut) {
         cut -= 1;
     }
@@ -55,9 +55,9 @@ mod tests {
         let (one, other) = (Names::of(&one), Names::of(&other));
         assert_ne!(one.next, other.next);
         for name in [&one.next, &one.previous] {
-            assert_eq!(name.len(), LONGEST);
+            assert_eq!(name.len(), MAX_NAME);
         }
         let accents = Names::of(&"é".repeat(31));
-        assert!(accents.previous.len() <= LONGEST && accents.previous.starts_with("éé"));
+        assert!(accents.previous.len() <= MAX_NAME && accents.previous.starts_with("éé"));
     }
 }

@@ -4,7 +4,7 @@ use super::Swap;
 use super::error::SwapError;
 use super::names::Names;
 use super::rename::{OBJECT_IN_USE, holders};
-use super::server::{Server, drop_database, oid};
+use super::server::{SwapServer, drop_database, oid};
 use super::{obstacles, properties};
 use crate::server::{Session, SessionSettings, Target};
 use crate::sql::ident::{literal, quoted};
@@ -32,7 +32,7 @@ pub async fn prepare(
     template: Option<&str>,
 ) -> Result<Swap, SwapError> {
     let names = Names::of(target.dbname());
-    let server = Server::find(target, &names).await?;
+    let server = SwapServer::find(target, &names).await?;
     let session = server.session().await?;
     check(&session, &names, template).await?;
     drop_database(&session, &names.previous).await?;
@@ -68,7 +68,7 @@ pub async fn prepare(
 /// [`SwapError::NotPermitted`].
 pub async fn permitted(target: &Target, template: Option<&str>) -> Result<(), SwapError> {
     let names = Names::of(target.dbname());
-    let session = Server::find(target, &names).await?.other_session().await?;
+    let session = SwapServer::find(target, &names).await?.other_session().await?;
     check(&session, &names, template).await
 }
 

@@ -4,21 +4,24 @@
 
 use super::error::SwapError;
 use super::names::Names;
-use super::server::Server;
+use super::server::SwapServer;
 use crate::error::chain;
 use crate::server::{self, Session, TransactionStatus};
 use crate::sql::ident::{literal, quoted};
 
 /// A statement, and what to report if it fails.
-struct Step {
+struct PropertyStatement {
     what: String,
     sql: String,
 }
 
 /// Runs statements, and returns which failed and why: one line per reason.
-async fn attempt(session: &Session, steps: Vec<Step>) -> Result<Vec<String>, SwapError> {
+async fn attempt(
+    session: &Session,
+    steps: Vec<PropertyStatement>,
+) -> Result<Vec<String>, SwapError> {
     let mut refused: Vec<(String, Vec<String>)> = Vec::new();
-    for Step { what, sql } in steps {
+    for PropertyStatement { what, sql } in steps {
         match session.execute(&sql).await {
             Err(error) if error.is_connection_lost() => {
                 return Err(SwapError::Refused { what: format!("copy {what}"), source: error });
@@ -48,7 +51,7 @@ async fn attempt(session: &Session, steps: Vec<Step>) -> Result<Vec<String>, Swa
 
 /// Copies what must exist before anything is restored: privileges of the schema `public`, and
 /// default privileges.
-pub(super) async fn begin(server: &Server, names: &Names) -> Result<Vec<String>, SwapError> {
+pub(super) async fn begin(server: &SwapServer, names: &Names) -> Result<Vec<String>, SwapError> {
     let old = server.session_in(&names.current).await?;
     let mut steps = schema_privileges(&old).await.map_err(reading)?;
     steps.extend(default_privileges(&old).await.map_err(reading)?);
@@ -81,7 +84,7 @@ async fn schemas_with_default_privileges(old: &Session) -> server::Result<Vec<St
 
 /// The extensions of the old database that the new one lacks: not created by the archive, the
 /// template, a hook or the enrichment.
-async fn lacking_extensions(server: &Server, names: &Names) -> Vec<String> {
+async fn lacking_extensions(server: &SwapServer, names: &Names) -> Vec<String> {
     let sql = "SELECT extname FROM pg_catalog.pg_extension ORDER BY 1";
     let of = async |database| {
         let session = server.session_in(database).await?;
@@ -106,7 +109,7 @@ async fn lacking_extensions(server: &Server, names: &Names) -> Vec<String> {
 
 /// Copies the rest: what would have hindered the restore, or let readers in before its end.
 pub(super) async fn complete(
-    server: &Server,
+    server: &SwapServer,
     beside: &Session,
     names: &Names,
 ) -> Result<Vec<String>, SwapError> {
@@ -122,7 +125,7 @@ pub(super) async fn complete(
     Ok(refused)
 }
 
-fn reading(source: server::Error) -> SwapError {
+fn reading(source: server::SessionError) -> SwapError {
     SwapError::Refused { what: "read the properties of the old database".to_owned(), source }
 }
 
@@ -149,19 +152,19 @@ fn option(grantable: &str) -> &'static str {
 const GRANT: &str = "CASE a.grantee WHEN 0 THEN '' ELSE pg_catalog.pg_get_userbyid(a.grantee) END, \
                      a.privilege_type, a.is_grantable";
 
-async fn schema_privileges(old: &Session) -> server::Result<Vec<Step>> {
+async fn schema_privileges(old: &Session) -> server::Result<Vec<PropertyStatement>> {
     let sql = format!(
         "SELECT {GRANT} FROM pg_catalog.pg_namespace n \
          CROSS JOIN LATERAL pg_catalog.aclexplode(n.nspacl) a \
          WHERE n.nspname = 'public' AND a.grantee <> n.nspowner ORDER BY 1, 2"
     );
-    let mut steps = vec![Step {
+    let mut steps = vec![PropertyStatement {
         what: "privileges of the schema public".to_owned(),
         sql: "REVOKE ALL ON SCHEMA public FROM PUBLIC".to_owned(),
     }];
     for [name, privilege, grantable] in rows::<3>(old, &sql).await? {
         let (to, option) = (grantee(&name), option(&grantable));
-        steps.push(Step {
+        steps.push(PropertyStatement {
             what: format!("{privilege} on the schema public for {to}"),
             sql: format!("GRANT {privilege} ON SCHEMA public TO {to}{option}"),
         });
@@ -169,7 +172,7 @@ async fn schema_privileges(old: &Session) -> server::Result<Vec<Step>> {
     Ok(steps)
 }
 
-async fn default_privileges(old: &Session) -> server::Result<Vec<Step>> {
+async fn default_privileges(old: &Session) -> server::Result<Vec<PropertyStatement>> {
     let of = "pg_catalog.pg_get_userbyid(d.defaclrole), \
               CASE d.defaclobjtype WHEN 'r' THEN 'TABLES' WHEN 'S' THEN 'SEQUENCES' \
               WHEN 'f' THEN 'FUNCTIONS' WHEN 'T' THEN 'TYPES' WHEN 'n' THEN 'SCHEMAS' \
@@ -189,7 +192,7 @@ async fn default_privileges(old: &Session) -> server::Result<Vec<Step>> {
         if schema.is_empty() {
             let of = format!("PUBLIC, {}", quoted(&role));
             let sql = format!("{} REVOKE ALL ON {kind} FROM {of}", head(&role, &schema));
-            steps.push(Step { what: what(&role, &kind), sql });
+            steps.push(PropertyStatement { what: what(&role, &kind), sql });
         }
     }
     let grants = format!(
@@ -200,12 +203,15 @@ async fn default_privileges(old: &Session) -> server::Result<Vec<Step>> {
         let (to, option) = (grantee(&name), option(&grantable));
         let head = head(&role, &schema);
         let sql = format!("{head} GRANT {privilege} ON {kind} TO {to}{option}");
-        steps.push(Step { what: what(&role, &kind), sql });
+        steps.push(PropertyStatement { what: what(&role, &kind), sql });
     }
     Ok(steps)
 }
 
-async fn database_privileges(beside: &Session, names: &Names) -> server::Result<Vec<Step>> {
+async fn database_privileges(
+    beside: &Session,
+    names: &Names,
+) -> server::Result<Vec<PropertyStatement>> {
     let sql = format!(
         "SELECT {GRANT} FROM pg_catalog.pg_database d CROSS JOIN LATERAL pg_catalog.aclexplode( \
              COALESCE(d.datacl, pg_catalog.acldefault('d', d.datdba))) a \
@@ -215,7 +221,7 @@ async fn database_privileges(beside: &Session, names: &Names) -> server::Result<
     let grants = rows::<3>(beside, &sql).await?;
     let step = |[name, privilege, grantable]: [String; 3]| {
         let (to, option) = (grantee(&name), option(&grantable));
-        Step {
+        PropertyStatement {
             what: format!("{privilege} on the database for {to}"),
             sql: format!("GRANT {privilege} ON DATABASE {} TO {to}{option}", quoted(&names.next)),
         }
@@ -223,7 +229,10 @@ async fn database_privileges(beside: &Session, names: &Names) -> server::Result<
     Ok(grants.into_iter().map(step).collect())
 }
 
-async fn comment_and_limit(beside: &Session, names: &Names) -> server::Result<Vec<Step>> {
+async fn comment_and_limit(
+    beside: &Session,
+    names: &Names,
+) -> server::Result<Vec<PropertyStatement>> {
     let sql = format!(
         "SELECT d.datconnlimit, \
              COALESCE(pg_catalog.quote_literal(pg_catalog.shobj_description(d.oid, 'pg_database')), \
@@ -234,11 +243,11 @@ async fn comment_and_limit(beside: &Session, names: &Names) -> server::Result<Ve
     let next = quoted(&names.next);
     let mut steps = Vec::new();
     for [limit, comment] in rows::<2>(beside, &sql).await? {
-        steps.push(Step {
+        steps.push(PropertyStatement {
             what: "the connection limit".to_owned(),
             sql: format!("ALTER DATABASE {next} CONNECTION LIMIT {limit}"),
         });
-        steps.push(Step {
+        steps.push(PropertyStatement {
             what: "the comment".to_owned(),
             sql: format!("COMMENT ON DATABASE {next} IS {comment}"),
         });
@@ -248,7 +257,7 @@ async fn comment_and_limit(beside: &Session, names: &Names) -> server::Result<Ve
 
 /// Settings of the database, and of roles in it. Some are lists, whose stored form must not be
 /// quoted again: so the session sets each value, and the database copies it with FROM CURRENT.
-async fn settings(beside: &Session, names: &Names) -> server::Result<Vec<Step>> {
+async fn settings(beside: &Session, names: &Names) -> server::Result<Vec<PropertyStatement>> {
     let sql = format!(
         "SELECT CASE s.setrole WHEN 0 THEN '' ELSE pg_catalog.pg_get_userbyid(s.setrole) END, \
              pg_catalog.split_part(c.one, '=', 1), \
@@ -269,7 +278,7 @@ async fn settings(beside: &Session, names: &Names) -> server::Result<Vec<Step>> 
         let quoted_name: Vec<_> = name.split('.').map(quoted).collect();
         let quoted_name = quoted_name.join(".");
         let (name, value) = (literal(&name), literal(&value));
-        Step {
+        PropertyStatement {
             what: format!("the setting {quoted_name}"),
             sql: format!(
                 "BEGIN; SELECT pg_catalog.set_config({name}, {value}, true); \

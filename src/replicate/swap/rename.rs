@@ -7,7 +7,7 @@ use super::super::clean::Holder;
 use super::error::SwapError;
 use super::names::Names;
 use super::obstacles;
-use super::server::{Present, Server, present};
+use super::server::{Present, SwapServer, present};
 use crate::server::{Session, Target};
 use crate::sql::ident::{literal, quoted};
 
@@ -29,7 +29,7 @@ pub enum Recovered {
 /// Errors of the server.
 pub async fn recover(target: &Target) -> Result<Recovered, SwapError> {
     let names = Names::of(target.dbname());
-    let server = match Server::find(target, &names).await {
+    let server = match SwapServer::find(target, &names).await {
         Ok(server) => server,
         // In that case there never was a swap.
         Err(SwapError::NotPermitted { .. }) => return Ok(Recovered::Nothing),
@@ -51,7 +51,7 @@ pub async fn recover(target: &Target) -> Result<Recovered, SwapError> {
 
 /// Renames both databases, or none.
 pub(super) async fn swap(
-    server: &Server,
+    server: &SwapServer,
     session: &Session,
     names: &Names,
 ) -> Result<(), SwapError> {
@@ -67,7 +67,7 @@ pub(super) async fn swap(
 /// meanwhile (`CountOtherDBBackends` in `src/backend/storage/ipc/procarray.c`). During this time,
 /// another session terminates them.
 async fn rename(
-    server: &Server,
+    server: &SwapServer,
     session: &Session,
     renames: &[(&String, &String)],
 ) -> Result<(), SwapError> {

@@ -2,7 +2,7 @@
 
 use super::error::SwapError;
 use super::names::Names;
-use crate::server::{Error, LOCKS, Session, SessionSettings, Target};
+use crate::server::{LOCKS, Session, SessionError, SessionSettings, Target};
 use crate::sql::ident::{literal, quoted};
 
 /// Databases intended for such work (PostgreSQL documentation, "Template Databases").
@@ -10,12 +10,12 @@ const BESIDE: [&str; 2] = ["postgres", "template1"];
 
 /// Connections to the server that do not use the databases to swap.
 #[derive(Clone, Debug)]
-pub(super) struct Server {
+pub(super) struct SwapServer {
     beside: Target,
     pub(super) names: Names,
 }
 
-impl Server {
+impl SwapServer {
     /// Finds another database that the role can connect to.
     pub(super) async fn find(target: &Target, names: &Names) -> Result<Self, SwapError> {
         let mut refusal = None;
@@ -61,7 +61,7 @@ impl Server {
     }
 }
 
-fn is_about_database(error: &Error) -> bool {
+fn is_about_database(error: &SessionError) -> bool {
     matches!(error.sqlstate(), Some("3D000" | "42501" | "28000"))
 }
 

@@ -5,11 +5,11 @@ use std::fmt::Write;
 use chrono::{DateTime, Utc};
 
 use super::router::Runs;
-use crate::replicate::schedule::Schedule;
+use crate::replicate::schedule::CronSchedule;
 use crate::replicate::worker::{INCREMENTAL, RunOutcome, RunRecord, StageState};
 
 /// All metrics; unknown ones are omitted.
-pub(super) fn render(schedule: Option<&Schedule>, runs: &Runs, now: DateTime<Utc>) -> String {
+pub(super) fn render(schedule: Option<&CronSchedule>, runs: &Runs, now: DateTime<Utc>) -> String {
     let mut page = Page::default();
     let version = [("version", env!("CARGO_PKG_VERSION"))];
     page.number("nocturne_build_info", "The version of nocturne.", &version, 1.0);

@@ -18,7 +18,7 @@ use chrono_tz::Tz;
 use super::token::Token;
 use super::{metrics, page};
 use crate::error::chain;
-use crate::replicate::schedule::Schedule;
+use crate::replicate::schedule::CronSchedule;
 use crate::replicate::worker::{Clock, History, RunRecord};
 
 /// How many runs the page and the metrics read.
@@ -31,7 +31,7 @@ pub struct Site {
     /// The records.
     pub history: Arc<dyn History>,
     /// When runs start, if SCHEDULE is set for this process.
-    pub schedule: Option<Schedule>,
+    pub schedule: Option<CronSchedule>,
     /// The zone of the times on the page.
     pub zone: Tz,
     /// The app that nocturne runs in.

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::words::{distance, moment, span};
 use super::*;
 use crate::replicate::notify::{Notifier, Patience};
-use crate::replicate::schedule::Schedule;
+use crate::replicate::schedule::CronSchedule;
 use crate::replicate::worker::{
     BackupRecord, Clock, Entries, History, HistoryError, RunOutcome, RunRecord, StageName,
     StageRecord, StageState, Trigger,
@@ -130,7 +130,7 @@ impl Running {
         Self::start(Some(Site {
             token: Token::new(&SecretString::from(TOKEN)),
             history: Arc::new(Fixed(records)),
-            schedule: Some(Schedule::parse("10 5 * * *", Tz::Europe__Paris).unwrap()),
+            schedule: Some(CronSchedule::parse("10 5 * * *", Tz::Europe__Paris).unwrap()),
             zone: Tz::Europe__Paris,
             app: Some("pix-datawarehouse".to_owned()),
             clock: Arc::new(Stopped(utc("2026-03-02 10:00"))),

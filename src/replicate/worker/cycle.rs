@@ -5,12 +5,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::clock::sleep_until;
 use super::history::KILLED;
-use super::job::Job;
-use super::night::{Night, Turn};
+use super::job::NightJob;
+use super::night::{RunWithRetries, Turn};
 use super::record::{RunOutcome, RunRecord, Trigger};
 use super::run::Run;
 use crate::error::chain;
-use crate::replicate::schedule::Schedule;
+use crate::replicate::schedule::CronSchedule;
 
 /// Missed times beyond this number are not counted, for example with a schedule of every second.
 const MOST_COUNTED: usize = 1000;
@@ -24,15 +24,15 @@ const LOOKED_THROUGH: usize = 50;
 /// Starts a night at each scheduled time.
 pub struct Worker<J> {
     /// When nights start.
-    pub schedule: Schedule,
+    pub schedule: CronSchedule,
     /// The night to run.
-    pub night: Night<J>,
+    pub night: RunWithRetries<J>,
     /// A scheduled time noticed later than this is missed: a run in the middle of the day may do
     /// more harm than yesterday's data.
     pub latest_start: TimeDelta,
 }
 
-impl<J: Job> Worker<J> {
+impl<J: NightJob> Worker<J> {
     /// Waits and runs, until asked to stop.
     pub async fn run(&self, stop: &CancellationToken) {
         let clock = self.night.clock.as_ref();

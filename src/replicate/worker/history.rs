@@ -32,7 +32,7 @@ pub(super) const KILLED: &str = "the process ended unexpectedly";
 pub enum HistoryError {
     /// The database rejected a statement or cannot be reached.
     #[error("cannot access the records of runs (table nocturne.runs)")]
-    Database(#[from] server::Error),
+    Database(#[from] server::SessionError),
     /// It took too long.
     #[error(
         "cannot access the records of runs (table nocturne.runs): no response within {} s",

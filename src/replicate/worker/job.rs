@@ -8,37 +8,37 @@ use crate::error::{chain, hint};
 /// One attempt at a run.
 ///
 /// When `stop` is cancelled, the job ends at once: it rolls back or finishes what it is writing,
-/// leaves consistent data for its next attempt, and returns [`Outcome::Stopped`] within
+/// leaves consistent data for its next attempt, and returns [`JobOutcome::Stopped`] within
 /// [`LEAVE_WITHIN`](super::LEAVE_WITHIN). Otherwise it is dropped at that point.
-pub trait Job: Sync {
+pub trait NightJob: Sync {
     /// Its mode, for the log line of its start: `full` or `incremental`.
     fn mode(&self) -> &'static str;
 
     /// Does the work, and reports its stages to `run`.
-    fn run(&self, run: &Run, stop: CancellationToken) -> impl Future<Output = Outcome> + Send;
+    fn run(&self, run: &Run, stop: CancellationToken) -> impl Future<Output = JobOutcome> + Send;
 }
 
 /// How an attempt ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum JobOutcome {
     /// Everything is done.
     Succeeded,
     /// It failed.
-    Failed(Failure),
+    Failed(JobFailure),
     /// It was asked to stop, and did.
     Stopped,
 }
 
 /// Why an attempt failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failure {
+pub struct JobFailure {
     /// The error and its causes in one line, without secrets.
     pub message: String,
     /// Whether another attempt would fail the same way: a wrong setting, a missing permission.
     pub is_permanent: bool,
 }
 
-impl Failure {
+impl JobFailure {
     /// A failure that may pass with time: the network, a lock, a late backup.
     pub fn passing(error: &(dyn std::error::Error + 'static)) -> Self {
         Self { message: with_hint(error), is_permanent: false }

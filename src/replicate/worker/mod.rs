@@ -11,8 +11,8 @@
 //! - [`Worker`] waits for the next scheduled time. Runs never overlap, because each waits for the
 //!   previous one; a scheduled time that passes meanwhile is reported as missed. An interrupted run
 //!   is resumed when the process restarts.
-//! - [`Night`] is one run with its retries. A one-off run is also a night.
-//! - [`Job`] is the work of a run; it is generic, so that scheduling can be tested without it.
+//! - [`RunWithRetries`] is one run with its retries. A one-off run is also a night.
+//! - [`NightJob`] is the work of a run; it is generic, so that scheduling can be tested without it.
 //! - [`Run`] collects what a job reports, [`RunRecord`] is what is saved of it, and [`History`] is
 //!   where: in a table of the target, because the web process runs in another container.
 //!
@@ -33,8 +33,8 @@ mod tests;
 pub use clock::{Clock, SystemClock};
 pub use cycle::Worker;
 pub use history::{DatabaseHistory, History, HistoryError, NoHistory};
-pub use job::{Failure, Job, Outcome};
-pub use night::{LEAVE_WITHIN, Night};
+pub use job::{JobFailure, JobOutcome, NightJob};
+pub use night::{LEAVE_WITHIN, RunWithRetries};
 pub use record::{
     BackupRecord, Entries, FULL, INCREMENTAL, RunOutcome, RunRecord, StageName, StageRecord,
     StageState, Trigger,

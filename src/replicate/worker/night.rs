@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::clock::{Clock, sleep_until};
 use super::history::History;
-use super::job::{Failure, Job, Outcome};
+use super::job::{JobFailure, JobOutcome, NightJob};
 use super::record::{RunOutcome, RunRecord, Trigger};
 use super::retry::RetryPolicy;
 use super::run::{Run, random};
@@ -30,7 +30,7 @@ const LAST_WORDS: Duration = Duration::from_secs(3);
 const BETWEEN_RECORDS: Duration = Duration::from_secs(5);
 
 /// One run with its retries, scheduled or manual.
-pub struct Night<J> {
+pub struct RunWithRetries<J> {
     /// The work of the run.
     pub job: J,
     /// What happens after a failure.
@@ -52,7 +52,7 @@ pub(super) struct Turn {
     pub(super) schedule: String,
 }
 
-impl<J: Job> Night<J> {
+impl<J: NightJob> RunWithRetries<J> {
     /// Runs the job until it succeeds, fails permanently, or is asked to stop. Saves the record and
     /// sends notifications, except for a run that was asked to stop, which will be resumed.
     pub async fn run(&self, trigger: Trigger, stop: &CancellationToken) -> RunRecord {
@@ -102,16 +102,16 @@ impl<J: Job> Night<J> {
             let outcome = self.attempt(run, stop).await;
             let took = (self.clock.now() - began).to_std().unwrap_or_default();
             let failure = match outcome {
-                Outcome::Succeeded => {
+                JobOutcome::Succeeded => {
                     run_done(took);
                     run.change(|record| record.error = None);
                     return RunOutcome::Succeeded;
                 }
-                Outcome::Stopped => {
+                JobOutcome::Stopped => {
                     run_failed(took, Some("stopped"));
                     return RunOutcome::Interrupted;
                 }
-                Outcome::Failed(failure) => failure,
+                JobOutcome::Failed(failure) => failure,
             };
             let is_told = run.is_told(&failure.message);
             run_failed(took, (!is_told).then_some(failure.message.as_str()));
@@ -148,7 +148,7 @@ impl<J: Job> Night<J> {
     }
 
     /// Makes one attempt; drops the job if it does not end in time when asked to stop.
-    async fn attempt(&self, run: &Run, stop: &CancellationToken) -> Outcome {
+    async fn attempt(&self, run: &Run, stop: &CancellationToken) -> JobOutcome {
         let job = AssertUnwindSafe(self.job.run(run, stop.child_token())).catch_unwind();
         let mut job = std::pin::pin!(job);
         let too_late = async {
@@ -161,7 +161,7 @@ impl<J: Job> Night<J> {
             ended = &mut job => ended,
             () = too_late => {
                 tracing::warn!("the run did not stop in time and was dropped");
-                return Outcome::Stopped;
+                return JobOutcome::Stopped;
             }
         };
         ended.unwrap_or_else(|panic| {
@@ -172,7 +172,7 @@ impl<J: Job> Night<J> {
                 .unwrap_or("unknown");
             // A panic is a bug, but memory safe: the process continues with the next night.
             let message = format!("a bug in nocturne: {words}");
-            Outcome::Failed(Failure { message, is_permanent: false })
+            JobOutcome::Failed(JobFailure { message, is_permanent: false })
         })
     }
 

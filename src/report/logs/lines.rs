@@ -6,24 +6,24 @@ use flate2::read::MultiGzDecoder;
 
 /// Bytes of a line that are kept; the rest is cut off. The longest meaningful line is a JSON object
 /// with an SQL statement in it.
-pub(super) const MOST: usize = 64 << 10;
+pub(super) const MAX_LINE: usize = 64 << 10;
 
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 /// The lines of an input.
-pub(super) struct Lines<'a> {
+pub(super) struct LogFile<'a> {
     input: Box<dyn BufRead + 'a>,
     line: Vec<u8>,
 }
 
 /// A line, without its end.
-pub(super) struct Line<'a> {
+pub(super) struct LogLine<'a> {
     pub(super) bytes: &'a [u8],
     /// Whether nothing was cut off.
     pub(super) is_whole: bool,
 }
 
-impl<'a> Lines<'a> {
+impl<'a> LogFile<'a> {
     /// Checks the first bytes, and decompresses if they are gzip's.
     pub(super) fn open(mut input: impl Read + 'a) -> io::Result<Self> {
         let mut head = Vec::new();
@@ -39,7 +39,7 @@ impl<'a> Lines<'a> {
     }
 
     /// The next line; `None` after the last.
-    pub(super) fn next(&mut self) -> io::Result<Option<Line<'_>>> {
+    pub(super) fn next(&mut self) -> io::Result<Option<LogLine<'_>>> {
         self.line.clear();
         let mut is_whole = true;
         let mut any = false;
@@ -58,7 +58,7 @@ impl<'a> Lines<'a> {
             any = true;
             let end = memchr::memchr(b'\n', buffer);
             let part = &buffer[..end.unwrap_or(buffer.len())];
-            let room = MOST - self.line.len();
+            let room = MAX_LINE - self.line.len();
             is_whole &= part.len() <= room;
             self.line.extend_from_slice(&part[..part.len().min(room)]);
             let used = part.len() + usize::from(end.is_some());
@@ -70,7 +70,7 @@ impl<'a> Lines<'a> {
         if self.line.last() == Some(&b'\r') {
             self.line.pop();
         }
-        Ok(Some(Line { bytes: &self.line, is_whole }))
+        Ok(Some(LogLine { bytes: &self.line, is_whole }))
     }
 }
 
@@ -81,7 +81,7 @@ mod tests {
     use super::*;
 
     fn all(bytes: &[u8]) -> Vec<(usize, bool)> {
-        let mut lines = Lines::open(bytes).unwrap();
+        let mut lines = LogFile::open(bytes).unwrap();
         let mut found = Vec::new();
         while let Some(line) = lines.next().unwrap() {
             found.push((line.bytes.len(), line.is_whole));
@@ -98,11 +98,11 @@ mod tests {
 
     #[test]
     fn huge_line_is_cut_and_the_next_is_read() {
-        let mut bytes = vec![b'x'; 3 * MOST];
+        let mut bytes = vec![b'x'; 3 * MAX_LINE];
         bytes.extend_from_slice(b"\nnext\n");
-        assert_eq!(all(&bytes), [(MOST, false), (4, true)]);
-        let exact = vec![b'x'; MOST];
-        assert_eq!(all(&exact), [(MOST, true)]);
+        assert_eq!(all(&bytes), [(MAX_LINE, false), (4, true)]);
+        let exact = vec![b'x'; MAX_LINE];
+        assert_eq!(all(&exact), [(MAX_LINE, true)]);
     }
 
     #[test]
@@ -115,7 +115,7 @@ mod tests {
         }
         assert_eq!(all(&bytes), [(3, true), (3, true)]);
         bytes.pop();
-        let mut lines = Lines::open(&bytes[..]).unwrap();
+        let mut lines = LogFile::open(&bytes[..]).unwrap();
         while let Ok(Some(_)) = lines.next() {}
         assert!(lines.next().is_err());
     }

@@ -19,10 +19,10 @@ use std::collections::BTreeMap;
 use std::io::{self, Read};
 
 use fact::{Fact, fact};
-use lines::Lines;
+use lines::LogFile;
 use runs::Moments;
 
-use super::nights::Run;
+use super::nights::LoggedRun;
 
 /// Approximate limit of what is kept of a log, in bytes: a night of 600 entries takes 200 kB.
 const MOST_KEPT: usize = 128 << 20;
@@ -31,7 +31,7 @@ const MOST_KEPT: usize = 128 << 20;
 #[derive(Clone, Debug, Default)]
 pub struct Log {
     /// The runs, in the order of their starts.
-    pub runs: Vec<Run>,
+    pub runs: Vec<LoggedRun>,
     /// Lines read.
     pub lines: u64,
     /// Whether the log exceeded the limit, so that its last lines are missing.
@@ -48,7 +48,7 @@ pub fn read(input: impl Read) -> io::Result<Log> {
 }
 
 fn read_within(input: impl Read, most_kept: usize) -> io::Result<Log> {
-    let mut lines = Lines::open(input)?;
+    let mut lines = LogFile::open(input)?;
     let mut log = Log::default();
     let mut containers: BTreeMap<Option<String>, Moments> = BTreeMap::new();
     let mut kept = 0;
@@ -86,6 +86,6 @@ fn read_within(input: impl Read, most_kept: usize) -> io::Result<Log> {
     for (container, moments) in containers {
         log.runs.extend(moments.runs(container.as_deref()));
     }
-    log.runs.sort_by_key(Run::start);
+    log.runs.sort_by_key(LoggedRun::start);
     Ok(log)
 }

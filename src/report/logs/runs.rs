@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use super::fact::{About, Ending, Fact, What};
-use crate::report::nights::{Item, ItemEnd, Moment, Part, Run, RunEnd, StageSpan};
+use crate::report::nights::{ItemEnd, LoggedRun, Moment, NightEntry, Part, RunEnd, StageSpan};
 use crate::report::stages::Stage;
 
 /// What happened in a container, in the order of the log, which need not be chronological.
@@ -36,7 +36,7 @@ impl Moments {
     }
 
     /// The runs, in order.
-    pub(super) fn runs(mut self, container: Option<&str>) -> Vec<Run> {
+    pub(super) fn runs(mut self, container: Option<&str>) -> Vec<LoggedRun> {
         // Simultaneous facts keep the order of the log.
         self.facts.sort_by_key(|(at, _)| *at);
         let mut builder =
@@ -60,7 +60,7 @@ impl Moments {
 
 struct Builder<'a> {
     container: Option<&'a str>,
-    runs: Vec<Run>,
+    runs: Vec<LoggedRun>,
     /// The last run's entries in progress, with their index in its items.
     open: HashMap<u64, usize>,
     /// Why the last run's first failed stage failed.
@@ -73,7 +73,7 @@ impl Builder<'_> {
         if self.begins(&what) {
             self.open.clear();
             self.stage_failed = None;
-            self.runs.push(Run::new(self.container.map(str::to_owned), nocturne, at));
+            self.runs.push(LoggedRun::new(self.container.map(str::to_owned), nocturne, at));
         }
         let Some(run) = self.runs.last_mut() else { return };
         if is_over(run) && matches!(what, What::Error(_)) {
@@ -163,7 +163,7 @@ impl Builder<'_> {
             return;
         }
         self.open.insert(about.id, run.items.len());
-        run.items.push(Item { start: Some(at), ..unknown(about) });
+        run.items.push(NightEntry { start: Some(at), ..unknown(about) });
     }
 
     fn finished(&mut self, about: About, ending: Ending, at: Moment) {
@@ -197,17 +197,17 @@ impl Builder<'_> {
 }
 
 /// Whether the run has ended, according to the log.
-fn is_over(run: &Run) -> bool {
+fn is_over(run: &LoggedRun) -> bool {
     // nocturne logs the end of a run; the replaced system only that of the enrichment.
     run.end != RunEnd::Unknown || (run.enriched.is_some() && !run.nocturne)
 }
 
-fn unknown(about: About) -> Item {
+fn unknown(about: About) -> NightEntry {
     let About { id, kind, label, lane } = about;
-    Item { id, kind, label, lane, ..Item::default() }
+    NightEntry { id, kind, label, lane, ..NightEntry::default() }
 }
 
-fn stage_started(run: &mut Run, stage: Stage, at: Moment) {
+fn stage_started(run: &mut LoggedRun, stage: Stage, at: Moment) {
     match stage {
         Stage::FindBackup => _ = run.backup.get_or_insert(at),
         Stage::Restore => _ = run.restore.get_or_insert(at),
@@ -216,7 +216,7 @@ fn stage_started(run: &mut Run, stage: Stage, at: Moment) {
     run.stages.push(StageSpan { stage, start: at, end: None, failed: false });
 }
 
-fn stage_ended(run: &mut Run, stage: Stage, failed: bool, at: Moment) {
+fn stage_ended(run: &mut LoggedRun, stage: Stage, failed: bool, at: Moment) {
     if !failed {
         match stage {
             Stage::Restore => _ = run.restored.get_or_insert(at),
@@ -232,7 +232,7 @@ fn stage_ended(run: &mut Run, stage: Stage, failed: bool, at: Moment) {
 }
 
 /// Completes a run once all its facts are known; `last` is the last line before the next run.
-fn complete(run: &mut Run, last: Option<Moment>) {
+fn complete(run: &mut LoggedRun, last: Option<Moment>) {
     if let (false, Some(last)) = (is_over(run), last) {
         run.last = run.last.max(last);
     }
@@ -240,7 +240,7 @@ fn complete(run: &mut Run, last: Option<Moment>) {
         // Nothing waits for statistics: some are started and left to another session.
         run.items.retain(|item| item.end.is_some() || item.kind != "ANALYZE");
     }
-    Item::sort(&mut run.items);
+    NightEntry::sort(&mut run.items);
     if run.nocturne {
         return;
     }

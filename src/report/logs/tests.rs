@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::report::nights::{RunEnd, Shape};
 
-fn runs(log: &str) -> Vec<Run> {
+fn runs(log: &str) -> Vec<LoggedRun> {
     read(log.as_bytes()).unwrap().runs
 }
 

@@ -2,12 +2,12 @@
 
 use chrono::TimeDelta;
 
-use super::run::{Item, ItemEnd, Moment, Part, Run, since};
+use super::run::{ItemEnd, LoggedRun, Moment, NightEntry, Part, since};
 use crate::archive::Desc;
-use crate::report::timeline::{Bar, Gantt, Kind, Mark};
+use crate::report::timeline::{Bar, BarMark, Gantt, WorkKind};
 use crate::report::units;
 
-impl Run {
+impl LoggedRun {
     /// The chart: lanes for stages, then lanes for sessions.
     #[must_use]
     pub fn gantt(&self) -> Gantt {
@@ -23,9 +23,9 @@ impl Run {
                 label: span.stage.name().to_owned(),
                 detail: String::new(),
                 mark: match (span.failed, span.end) {
-                    (true, _) => Mark::Failed,
-                    (false, None) => Mark::Open,
-                    (false, Some(_)) => Mark::Plain,
+                    (true, _) => BarMark::Failed,
+                    (false, None) => BarMark::Open,
+                    (false, Some(_)) => BarMark::Plain,
                 },
             });
         }
@@ -50,35 +50,36 @@ impl Run {
     fn sessions(&self, above: usize, bars: &mut Vec<Bar>) -> usize {
         let mut free = Lanes::default();
         let mut count = 0;
-        let mut put = |item: &Item, lane: Option<usize>, start: Moment, end: Moment, mark: Mark| {
-            let lane = lane.unwrap_or_else(|| free.place(start, end));
-            // A log may claim any number of sessions.
-            if lane >= MOST_LANES {
-                return;
-            }
-            count = count.max(lane + 1);
-            bars.push(Bar {
-                lane: above + lane,
-                start: since(self.first, start),
-                end: since(self.first, end),
-                kind: Kind::of(&Desc::from_text(&item.kind)),
-                label: item.label.clone(),
-                detail: match item.rows {
-                    0 => String::new(),
-                    rows => units::plural(rows, "row", "rows"),
-                },
-                mark,
-            });
-        };
+        let mut put =
+            |item: &NightEntry, lane: Option<usize>, start: Moment, end: Moment, mark: BarMark| {
+                let lane = lane.unwrap_or_else(|| free.place(start, end));
+                // A log may claim any number of sessions.
+                if lane >= MOST_LANES {
+                    return;
+                }
+                count = count.max(lane + 1);
+                bars.push(Bar {
+                    lane: above + lane,
+                    start: since(self.first, start),
+                    end: since(self.first, end),
+                    kind: WorkKind::of(&Desc::from_text(&item.kind)),
+                    label: item.label.clone(),
+                    detail: match item.rows {
+                        0 => String::new(),
+                        rows => units::plural(rows, "row", "rows"),
+                    },
+                    mark,
+                });
+            };
         for item in &self.items {
             for Part { lane, start, end } in item.parts.iter().copied() {
-                put(item, lane, start, end, Mark::Plain);
+                put(item, lane, start, end, BarMark::Plain);
             }
             let Some(start) = item.start.or(item.end) else { continue };
             let mark = match (item.outcome, item.end) {
-                (ItemEnd::Failed, _) => Mark::Failed,
-                (_, None) => Mark::Open,
-                _ => Mark::Plain,
+                (ItemEnd::Failed, _) => BarMark::Failed,
+                (_, None) => BarMark::Open,
+                _ => BarMark::Plain,
             };
             put(item, item.lane, start, item.end.unwrap_or(self.last), mark);
         }

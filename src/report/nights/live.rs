@@ -3,11 +3,11 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use std::time::Duration;
 
-use super::run::{Item, ItemEnd, Moment, Part, Run, RunEnd, StageSpan};
+use super::run::{ItemEnd, LoggedRun, Moment, NightEntry, Part, RunEnd, StageSpan};
 use crate::report::stages::Stage;
 use crate::report::timeline::{Recording, Span, SpanEnd};
 
-impl Run {
+impl LoggedRun {
     /// The run with these stages, with this restore, if any, and with this end and its time. Times
     /// of day use `ended`'s offset.
     #[must_use]
@@ -48,13 +48,17 @@ impl Run {
 
 /// The entries of a recording. If an entry has several spans, the last one is the item's, and the
 /// earlier ones are its parts.
-fn items(recording: &Recording, began: DateTime<Utc>, zone: &chrono::FixedOffset) -> Vec<Item> {
+fn items(
+    recording: &Recording,
+    began: DateTime<Utc>,
+    zone: &chrono::FixedOffset,
+) -> Vec<NightEntry> {
     let moment = |after: Duration| {
         let after = TimeDelta::from_std(after).ok();
         let at = after.and_then(|after| began.checked_add_signed(after)).unwrap_or(began);
         at.with_timezone(zone)
     };
-    let mut items: Vec<Item> = Vec::new();
+    let mut items: Vec<NightEntry> = Vec::new();
     let mut places = std::collections::HashMap::new();
     for span in &recording.spans {
         let (start, end) = (moment(span.start), moment(span.end));
@@ -83,13 +87,13 @@ fn items(recording: &Recording, began: DateTime<Utc>, zone: &chrono::FixedOffset
             item.end = None;
         }
     }
-    Item::sort(&mut items);
+    NightEntry::sort(&mut items);
     items
 }
 
-fn item(span: &Span, id: u64) -> Item {
+fn item(span: &Span, id: u64) -> NightEntry {
     let kind = span.entry.desc.clone();
-    Item { kind, label: span.entry.label(), id, ..Item::default() }
+    NightEntry { kind, label: span.entry.label(), id, ..NightEntry::default() }
 }
 
 #[cfg(test)]
@@ -139,7 +143,7 @@ mod tests {
             stage(Stage::FindBackup, 0, 5),
             stage(Stage::Enrich, 161, 170),
         ];
-        let run = Run::of_night(stages, Some(&recording), RunEnd::Done, at(171));
+        let run = LoggedRun::of_night(stages, Some(&recording), RunEnd::Done, at(171));
         assert!(run.is_complete());
         let step = run.items[0].parts[0];
         assert_eq!((step.lane, step.start, step.end), (Some(0), at(100), at(120)));
@@ -162,7 +166,7 @@ mod tests {
         let found = stage(Stage::FindBackup, 0, 5);
         let copied = stage(Stage::Incremental, 5, 65);
         let told = |stages: &[StageSpan], end, lang| {
-            let run = Run::of_night(stages.to_vec(), None, end, at(70));
+            let run = LoggedRun::of_night(stages.to_vec(), None, end, at(70));
             assert_eq!(run.shape(), Shape::AlreadyRestored);
             text::report(&[run], lang)
         };
@@ -190,7 +194,7 @@ mod tests {
     #[test]
     fn night_without_a_backup_has_an_unknown_restore() {
         let failed = StageSpan { failed: true, ..stage(Stage::FindBackup, 0, 5) };
-        let run = Run::of_night(vec![failed], None, RunEnd::Failed, at(5));
+        let run = LoggedRun::of_night(vec![failed], None, RunEnd::Failed, at(5));
         let told = text::report(&[run], Lang::En);
         assert!(told.starts_with("Run of 2020-09-13 at 14:26:40: failed\n"), "{told}");
         assert!(told.contains("Replication: unknown"), "{told}");

@@ -1,8 +1,8 @@
 //! A night: one run of the replication, as far as a log covers it.
 //!
-//! [`Run`] is the model. It is reported as text in the format of the replaced script ([`text`]), as
+//! [`LoggedRun`] is the model. It is reported as text in the format of the replaced script ([`text`]), as
 //! a page with a timeline (`page`), and as JSON by serde. Runs come from [`super::logs`] or, at the
-//! end of a night, from [`Run::of_night`].
+//! end of a night, from [`LoggedRun::of_night`].
 
 mod chart;
 mod live;
@@ -11,5 +11,5 @@ mod run;
 pub mod text;
 
 pub use page::page;
-pub use run::{Item, ItemEnd, Moment, Part, Phases, Run, RunEnd, Shape, StageSpan};
+pub use run::{ItemEnd, LoggedRun, Moment, NightEntry, Part, Phases, RunEnd, Shape, StageSpan};
 pub use text::Lang;

@@ -2,13 +2,13 @@
 
 use maud::{Markup, html};
 
-use super::run::{Run, RunEnd, Shape};
+use super::run::{LoggedRun, RunEnd, Shape};
 use crate::report::timeline::{self, page::document};
 use crate::report::{units, wording};
 
 /// The page, self-contained.
 #[must_use]
-pub fn page(runs: &[Run], title: &str) -> String {
+pub fn page(runs: &[LoggedRun], title: &str) -> String {
     let content = html! {
         h1 { (title) }
         p.lead { (units::plural(runs.len() as u64, "run", "runs")) }
@@ -17,7 +17,7 @@ pub fn page(runs: &[Run], title: &str) -> String {
     document("en", title, &content).into_string()
 }
 
-fn one(run: &Run) -> Markup {
+fn one(run: &LoggedRun) -> Markup {
     let totals = run.totals();
     let length = run.phases().total.unwrap_or_default();
     html! {
@@ -42,7 +42,7 @@ fn one(run: &Run) -> Markup {
     }
 }
 
-fn verdict(run: &Run) -> Markup {
+fn verdict(run: &LoggedRun) -> Markup {
     html! {
         @if run.end == RunEnd::Failed {
             p.bad { "The run failed." }
@@ -64,7 +64,7 @@ fn verdict(run: &Run) -> Markup {
     }
 }
 
-fn facts(run: &Run) -> Vec<(&'static str, String)> {
+fn facts(run: &LoggedRun) -> Vec<(&'static str, String)> {
     let phases = run.phases();
     let known = |time: Option<_>| time.map_or_else(|| "unknown".to_owned(), units::duration);
     let mut facts = Vec::new();
@@ -84,7 +84,7 @@ fn facts(run: &Run) -> Vec<(&'static str, String)> {
     facts
 }
 
-fn unfinished(run: &Run) -> Markup {
+fn unfinished(run: &LoggedRun) -> Markup {
     html! {
         @if run.unfinished().next().is_some() {
             h3 { "Unfinished" }
@@ -95,7 +95,7 @@ fn unfinished(run: &Run) -> Markup {
     }
 }
 
-fn errors(run: &Run) -> Markup {
+fn errors(run: &LoggedRun) -> Markup {
     html! {
         @if run.error_count > 0 {
             h3 { (units::plural(run.error_count, "error", "errors")) }

@@ -7,7 +7,7 @@ use chrono::{DateTime, FixedOffset};
 use serde::{Serialize, Serializer};
 
 use crate::report::stages::Stage;
-use crate::report::timeline::{Totals, Work};
+use crate::report::timeline::{Totals, WorkedEntry};
 
 /// How many errors a run keeps; further ones are only counted.
 const MOST_ERRORS: usize = 20;
@@ -17,7 +17,7 @@ pub type Moment = DateTime<FixedOffset>;
 
 /// One run. Facts that the log does not contain are `None`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Run {
+pub struct LoggedRun {
     /// The container that ran it, `background-1`.
     pub container: Option<String>,
     /// Whether its lines are nocturne's, or those of the replaced system.
@@ -39,7 +39,7 @@ pub struct Run {
     /// Its stages, in the order of their starts.
     pub stages: Vec<StageSpan>,
     /// The archive entries that were processed, in the order of their starts.
-    pub items: Vec<Item>,
+    pub items: Vec<NightEntry>,
     /// The first errors.
     pub errors: Vec<String>,
     /// The number of lines that reported errors.
@@ -95,7 +95,7 @@ pub struct StageSpan {
 
 /// An archive entry and its times.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct Item {
+pub struct NightEntry {
     /// Its number in the archive.
     pub id: u64,
     /// Its kind, `TABLE DATA`.
@@ -173,7 +173,7 @@ pub struct Phases {
     pub total: Option<Duration>,
 }
 
-impl Run {
+impl LoggedRun {
     /// A run of which only one line is known.
     #[must_use]
     pub fn new(container: Option<String>, nocturne: bool, at: Moment) -> Self {
@@ -282,7 +282,7 @@ impl Run {
     #[must_use]
     pub fn totals(&self) -> Totals {
         let known = self.items.iter().filter_map(|item| {
-            Some(Work {
+            Some(WorkedEntry {
                 kind: item.kind.clone(),
                 label: item.label.clone(),
                 took: item.took?,
@@ -294,12 +294,12 @@ impl Run {
     }
 
     /// Entries that started and whose end is unknown; the earliest first.
-    pub fn unfinished(&self) -> impl Iterator<Item = &Item> {
+    pub fn unfinished(&self) -> impl Iterator<Item = &NightEntry> {
         self.items.iter().filter(|item| item.end.is_none() && item.start.is_some())
     }
 }
 
-impl Item {
+impl NightEntry {
     /// Sorts items by start; those of unknown start by their end.
     pub(in crate::report) fn sort(items: &mut [Self]) {
         items.sort_by_key(|item| {

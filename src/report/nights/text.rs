@@ -8,7 +8,7 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use super::run::{Item, Run, RunEnd, Shape, since};
+use super::run::{LoggedRun, NightEntry, RunEnd, Shape, since};
 use crate::report::wording;
 
 /// The kinds that the old script reported, in its order: prefixes of the log's names of entries.
@@ -16,7 +16,7 @@ const KINDS: [&str; 5] = ["FK CONSTRAINT", "CONSTRAINT", "INDEX", "SEQUENCE", "T
 /// The old script's wording.
 const ENRICHMENT_FR: &str = "Durée de l'enrichissement";
 /// How many of each kind's longest entries are listed.
-const NAMED: usize = 3;
+const LISTED_ENTRIES: usize = 3;
 
 /// The language of the text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -47,7 +47,7 @@ impl Lang {
 
 /// All runs, one after the other.
 #[must_use]
-pub fn report(runs: &[Run], lang: Lang) -> String {
+pub fn report(runs: &[LoggedRun], lang: Lang) -> String {
     let mut text = String::new();
     for (index, run) in runs.iter().enumerate() {
         if index > 0 {
@@ -62,7 +62,7 @@ pub fn report(runs: &[Run], lang: Lang) -> String {
 
 fn write_run(
     text: &mut String,
-    run: &Run,
+    run: &LoggedRun,
     place: Option<(usize, usize)>,
     lang: Lang,
 ) -> std::fmt::Result {
@@ -82,7 +82,7 @@ fn write_run(
 /// `Exécution 1/2 du 2020-10-22 à 05:10:00 (background-1) : incomplète`.
 fn heading(
     text: &mut String,
-    run: &Run,
+    run: &LoggedRun,
     index: usize,
     count: usize,
     lang: Lang,
@@ -112,7 +112,7 @@ fn heading(
     Ok(())
 }
 
-fn durations(text: &mut String, run: &Run, lang: Lang) -> std::fmt::Result {
+fn durations(text: &mut String, run: &LoggedRun, lang: Lang) -> std::fmt::Result {
     let phases = run.phases();
     let shape = run.shape();
     if shape == Shape::Full {
@@ -151,7 +151,7 @@ fn phase(
     name: &str,
     time: Option<Duration>,
     begun: Option<super::run::Moment>,
-    run: &Run,
+    run: &LoggedRun,
     lack: &str,
     lang: Lang,
 ) -> std::fmt::Result {
@@ -179,22 +179,22 @@ fn phase(
     }
 }
 
-fn write_kind(text: &mut String, run: &Run, kind: &str) -> std::fmt::Result {
-    let of_kind = |item: &&Item| item.label.starts_with(kind) && item.took.is_some();
-    let mut items: Vec<&Item> = run.items.iter().filter(of_kind).collect();
-    Item::longest_first(&mut items);
+fn write_kind(text: &mut String, run: &LoggedRun, kind: &str) -> std::fmt::Result {
+    let of_kind = |item: &&NightEntry| item.label.starts_with(kind) && item.took.is_some();
+    let mut items: Vec<&NightEntry> = run.items.iter().filter(of_kind).collect();
+    NightEntry::longest_first(&mut items);
     let took = items.iter().filter_map(|item| item.took);
     let total = took.fold(Duration::ZERO, Duration::saturating_add);
     // The script wrote these words in English among French ones.
     writeln!(text, "{kind} total duration : {}", clock(total))?;
-    for item in items.iter().take(NAMED) {
+    for item in items.iter().take(LISTED_ENTRIES) {
         let took = clock(item.took.unwrap_or_default());
         writeln!(text, "\t{} : {took}", wording::one_line(&item.label))?;
     }
     Ok(())
 }
 
-fn unfinished(text: &mut String, run: &Run, lang: Lang) -> std::fmt::Result {
+fn unfinished(text: &mut String, run: &LoggedRun, lang: Lang) -> std::fmt::Result {
     let count = run.unfinished().count();
     if count == 0 {
         return Ok(());
@@ -212,7 +212,7 @@ fn unfinished(text: &mut String, run: &Run, lang: Lang) -> std::fmt::Result {
     Ok(())
 }
 
-fn errors(text: &mut String, run: &Run, lang: Lang) -> std::fmt::Result {
+fn errors(text: &mut String, run: &LoggedRun, lang: Lang) -> std::fmt::Result {
     if run.error_count == 0 {
         return Ok(());
     }

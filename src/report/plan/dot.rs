@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::{PlanReport, PlannedJob};
-use crate::report::timeline::Kind;
+use crate::report::timeline::WorkKind;
 use crate::report::units;
 
 impl PlanReport {
@@ -28,7 +28,7 @@ impl PlanReport {
                 job.job,
                 quoted(&job.label()),
                 units::duration(job.seconds),
-                colour(Kind::of(&job.entry.kind())),
+                colour(WorkKind::of(&job.entry.kind())),
             );
         }
         for job in &jobs {
@@ -48,13 +48,13 @@ fn quoted(text: &str) -> String {
 }
 
 /// The colours of the charts, on a light background.
-fn colour(kind: Kind) -> &'static str {
+fn colour(kind: WorkKind) -> &'static str {
     match kind {
-        Kind::Data => "#2563a8",
-        Kind::Index => "#0d7268",
-        Kind::Constraint => "#7645b8",
-        Kind::ForeignKey => "#a84b08",
-        Kind::View => "#b3266b",
+        WorkKind::Data => "#2563a8",
+        WorkKind::Index => "#0d7268",
+        WorkKind::Constraint => "#7645b8",
+        WorkKind::ForeignKey => "#a84b08",
+        WorkKind::View => "#b3266b",
         _ => "#66707b",
     }
 }

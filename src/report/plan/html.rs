@@ -6,11 +6,11 @@ use maud::{Markup, html};
 
 use super::text::{SIMULATED, times};
 use super::{PlanReport, PlannedJob};
-use crate::report::timeline::{Bar, Gantt, Kind, Mark, facts, page, share};
+use crate::report::timeline::{Bar, BarMark, Gantt, WorkKind, facts, page, share};
 use crate::report::{units, wording};
 
 /// The number of jobs that the page lists; the chart and the JSON have all.
-const MOST: usize = 100;
+const LISTED_JOBS: usize = 100;
 
 impl PlanReport {
     /// The page.
@@ -33,10 +33,10 @@ impl PlanReport {
             (self.comparison())
             h2 {
                 "Most expensive jobs"
-                @if self.jobs.len() > MOST { ", " (MOST) " of " (self.jobs.len()) }
+                @if self.jobs.len() > LISTED_JOBS { ", " (LISTED_JOBS) " of " (self.jobs.len()) }
             }
             (table(
-                &self.jobs.iter().take(MOST).collect::<Vec<_>>(),
+                &self.jobs.iter().take(LISTED_JOBS).collect::<Vec<_>>(),
                 self.total_seconds,
                 "cost",
                 |job| job.seconds,
@@ -73,10 +73,10 @@ impl PlanReport {
                 lane: job.worker,
                 start: job.start_seconds,
                 end: job.end_seconds,
-                kind: Kind::of(&job.entry.kind()),
+                kind: WorkKind::of(&job.entry.kind()),
                 label: job.label(),
                 detail: format!("cost from: {}", job.source()),
-                mark: if job.critical { Mark::Critical } else { Mark::Plain },
+                mark: if job.critical { BarMark::Critical } else { BarMark::Plain },
             })
             .collect();
         if !self.prelude_seconds.is_zero() {
@@ -84,10 +84,10 @@ impl PlanReport {
                 lane: 0,
                 start: Duration::ZERO,
                 end: self.prelude_seconds,
-                kind: Kind::Definition,
+                kind: WorkKind::Definition,
                 label: "definitions".to_owned(),
                 detail: String::new(),
-                mark: Mark::Plain,
+                mark: BarMark::Plain,
             });
         }
         Gantt {
@@ -150,7 +150,7 @@ fn table(
                 tbody {
                     @for job in jobs {
                         tr {
-                            td.text { (page::swatch(Kind::of(&job.entry.kind()))) (job.label()) }
+                            td.text { (page::swatch(WorkKind::of(&job.entry.kind()))) (job.label()) }
                             td { (units::duration(cost(job))) }
                             td { (share(cost(job), whole)) }
                             td { "+" (units::duration(job.start_seconds)) }

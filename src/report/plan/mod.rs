@@ -15,7 +15,7 @@ use serde::{Serialize, Serializer};
 use crate::archive::Entry;
 use crate::plan::cost::{Basis, Costs};
 use crate::plan::forecast::{Forecast, lower_bound};
-use crate::plan::history::{Database, Night};
+use crate::plan::history::{Database, PastRun};
 use crate::plan::{JobId, Plan, Step, Workers, at_least, simulate_pg_restore, simulate_with_help};
 use crate::restore::event::EntryRef;
 
@@ -54,7 +54,7 @@ pub struct PlanReport {
     /// Earlier runs with archives of this database.
     pub runs: u32,
     /// The last of them that finished.
-    pub last_run: Option<Night>,
+    pub last_run: Option<PastRun>,
     /// Times of kinds of entries that were given instead of predicted.
     pub given: Vec<Given>,
     /// The jobs, the most expensive first.

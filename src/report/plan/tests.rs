@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::archive::{Compression, Desc, DumpId};
-use crate::plan::Options;
-use crate::plan::cost::Known;
+use crate::plan::PlanBuildOptions;
+use crate::plan::cost::CostInputs;
 use crate::plan::testing::entry;
 use crate::select::Pass;
 
@@ -33,8 +33,9 @@ fn report_for(workers: Workers, compare: bool) -> PlanReport {
     ];
     let size = |place: usize| (place == 1).then_some(100_000_000);
     let order = [0, 1, 2];
-    let mut plan = Plan::new(&entries, &order, |_| true, |_| Pass::Main, size, Options::default());
-    let known = Known { compression: Compression::None, size: &size, history: None };
+    let mut plan =
+        Plan::new(&entries, &order, |_| true, |_| Pass::Main, size, PlanBuildOptions::default());
+    let known = CostInputs { compression: Compression::None, size: &size, history: None };
     let costs = Costs::new(&plan, &entries, known);
     let subject = Subject {
         archive: "app.dump",

@@ -8,7 +8,7 @@ use crate::report::timeline::share;
 use crate::report::{units, wording};
 
 /// The number of jobs that the text lists; the JSON has all.
-const MOST: usize = 20;
+const LISTED_JOBS: usize = 20;
 
 /// The length of the longest bar, in characters.
 const BAR: usize = 24;
@@ -96,13 +96,13 @@ impl PlanReport {
     }
 
     fn costly(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let jobs: Vec<&PlannedJob> = self.jobs.iter().take(MOST).collect();
+        let jobs: Vec<&PlannedJob> = self.jobs.iter().take(LISTED_JOBS).collect();
         if jobs.is_empty() {
             return Ok(());
         }
         let all = units::count(self.jobs.len() as u64);
         match jobs.len() < self.jobs.len() {
-            true => writeln!(f, "\nmost expensive jobs, {MOST} of {all}")?,
+            true => writeln!(f, "\nmost expensive jobs, {LISTED_JOBS} of {all}")?,
             false => writeln!(f, "\njobs by cost")?,
         }
         table(f, &jobs, "cost", |job| job.seconds)
@@ -110,7 +110,7 @@ impl PlanReport {
 
     fn waiting(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let mut waiting = self.jobs.iter().filter_map(|job| Some((job, job.why.as_ref()?)));
-        for (number, (job, why)) in waiting.by_ref().take(MOST).enumerate() {
+        for (number, (job, why)) in waiting.by_ref().take(LISTED_JOBS).enumerate() {
             if number == 0 {
                 writeln!(f, "\njobs that wait for more than their dependencies")?;
             }

@@ -11,7 +11,7 @@ use chrono::{DateTime, FixedOffset, TimeDelta};
 use maud::{Markup, html};
 
 use super::axis::{self, Tick};
-use super::kind::Kind;
+use super::kind::WorkKind;
 use crate::report::{units, wording};
 
 /// Height of a lane, in pixels: a bar and the space around it.
@@ -50,18 +50,18 @@ pub struct Bar {
     /// Its end.
     pub end: Duration,
     /// The kind of work.
-    pub kind: Kind,
+    pub kind: WorkKind,
     /// Its label, `TABLE DATA public.users`.
     pub label: String,
     /// Details for the tooltip: rows, bytes, an error. May be empty.
     pub detail: String,
     /// How it is highlighted.
-    pub mark: Mark,
+    pub mark: BarMark,
 }
 
 /// How a bar is highlighted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Mark {
+pub enum BarMark {
     /// Not highlighted.
     #[default]
     Plain,
@@ -73,7 +73,7 @@ pub enum Mark {
     Open,
 }
 
-impl Mark {
+impl BarMark {
     /// Its class, and its word in the legend.
     fn names(self) -> Option<(&'static str, &'static str)> {
         match self {
@@ -180,7 +180,7 @@ impl Gantt {
     /// Crosses above failed bars: visible even on thin bars, and without colour.
     fn crosses(&self) -> Markup {
         html! {
-            @for bar in self.drawn().filter(|bar| bar.mark == Mark::Failed) {
+            @for bar in self.drawn().filter(|bar| bar.mark == BarMark::Failed) {
                 text.cross x=(percent(self.share(bar.start))) y=(top(bar) + 5) {
                     "✕"
                     title { (self.tooltip(bar)) }
@@ -217,11 +217,11 @@ impl Gantt {
     }
 
     fn legend(&self) -> Markup {
-        let kinds: BTreeSet<Kind> = self.bars.iter().map(|bar| bar.kind).collect();
-        let marks = [Mark::Failed, Mark::Critical, Mark::Open]
+        let kinds: BTreeSet<WorkKind> = self.bars.iter().map(|bar| bar.kind).collect();
+        let marks = [BarMark::Failed, BarMark::Critical, BarMark::Open]
             .into_iter()
             .filter(|mark| self.bars.iter().any(|bar| bar.mark == *mark))
-            .filter_map(Mark::names);
+            .filter_map(BarMark::names);
         html! {
             @if !kinds.is_empty() {
                 ul.legend {
@@ -273,10 +273,10 @@ mod tests {
             lane,
             start: Duration::from_secs(start),
             end: Duration::from_secs(end),
-            kind: Kind::Index,
+            kind: WorkKind::Index,
             label: label.to_owned(),
             detail: String::new(),
-            mark: Mark::Plain,
+            mark: BarMark::Plain,
         }
     }
 
@@ -315,7 +315,7 @@ mod tests {
 
     #[test]
     fn failed_bar_of_zero_length_is_marked() {
-        let failed = Bar { mark: Mark::Failed, ..bar(0, 10, 10, "INDEX a") };
+        let failed = Bar { mark: BarMark::Failed, ..bar(0, 10, 10, "INDEX a") };
         let markup = gantt(vec![failed]).markup().into_string();
         assert!(markup.contains("class=\"bar k-index failed thin\""), "{markup}");
         assert!(markup.contains("✕"), "{markup}");

@@ -7,7 +7,7 @@ use crate::archive::Desc;
 /// A kind of work. Bars of one kind have one colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Kind {
+pub enum WorkKind {
     /// Rows and large objects.
     Data,
     /// Indexes.
@@ -34,7 +34,7 @@ pub enum Kind {
     Step,
 }
 
-impl Kind {
+impl WorkKind {
     /// All kinds, in the order of the legend.
     pub const ALL: [Self; 12] = [
         Self::Data,

@@ -4,7 +4,7 @@
 //! plan, and the status page. [`page`] wraps markup into a self-contained document that needs no
 //! network, with colours for light and dark screens.
 //!
-//! [`Recorder`] listens to a restore's events and records each task as a [`Span`]; [`Recording`] is
+//! [`TimelineReader`] listens to a restore's events and records each task as a [`Span`]; [`Recording`] is
 //! the result, as JSON for tools and as a page for people. [`Totals`] adds up work by kind, for
 //! that page and for the nights of a log.
 
@@ -18,9 +18,9 @@ mod restore;
 mod tables;
 mod totals;
 
-pub use gantt::{Bar, Gantt, Mark};
-pub use kind::Kind;
-pub use recorder::Recorder;
+pub use gantt::{Bar, BarMark, Gantt};
+pub use kind::WorkKind;
+pub use recorder::TimelineReader;
 pub use recording::{FailedEntry, Recording, Span, SpanEnd, StepAt};
 pub(in crate::report) use tables::{facts, kinds, longest, share};
-pub use totals::{KindTotals, Totals, Work};
+pub use totals::{KindTotals, Totals, WorkedEntry};

@@ -2,7 +2,7 @@
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use super::kind::Kind;
+use super::kind::WorkKind;
 
 /// The style sheet of a page and of its charts.
 ///
@@ -32,7 +32,7 @@ pub fn document(lang: &str, title: &str, content: &Markup) -> Markup {
 
 /// A square in a kind's colour, placed before its name.
 #[must_use]
-pub fn swatch(kind: Kind) -> Markup {
+pub fn swatch(kind: WorkKind) -> Markup {
     html! { span class={ "swatch " (kind.class()) } {} }
 }
 
@@ -42,7 +42,7 @@ mod tests {
 
     #[test]
     fn every_kind_has_light_and_dark_colours() {
-        for kind in Kind::ALL {
+        for kind in WorkKind::ALL {
             let property = format!("--{}:", kind.class());
             assert_eq!(STYLE.matches(&property).count(), 2, "{property}");
             assert!(STYLE.contains(&format!(".{} {{", kind.class())), "{}", kind.class());

@@ -16,18 +16,18 @@ mod tests;
 ///
 /// Memory grows with the number of entries, not with their rows.
 #[derive(Clone, Debug)]
-pub struct Recorder {
+pub struct TimelineReader {
     start: Instant,
-    heard: Arc<Mutex<Heard>>,
+    heard: Arc<Mutex<Observed>>,
 }
 
-impl Default for Recorder {
+impl Default for TimelineReader {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl Recorder {
+impl TimelineReader {
     /// Starts the clock.
     #[must_use]
     pub fn new() -> Self {
@@ -52,26 +52,26 @@ impl Recorder {
 }
 
 /// Identifies work: a table's statistics have its entry's number, but their own kind.
-type Key = (i32, String);
+type EntryKey = (i32, String);
 
-fn key(entry: &EntryRef) -> Key {
+fn key(entry: &EntryRef) -> EntryKey {
     (entry.dump_id, entry.desc.clone())
 }
 
 /// The state so far. Times are relative to the recorder's start.
 #[derive(Clone, Debug, Default)]
-struct Heard {
+struct Observed {
     recording: Recording,
     /// When the plan was made: the restore's own clock starts there.
     planned: Duration,
     /// What each session is working on, and since when.
     open: BTreeMap<usize, (EntryRef, Duration)>,
     /// The index of each entry's last span in the recording.
-    last: BTreeMap<Key, usize>,
+    last: BTreeMap<EntryKey, usize>,
     step: Option<(String, Duration)>,
 }
 
-impl Heard {
+impl Observed {
     fn observe(&mut self, event: &Event, now: Duration) {
         match event {
             Event::Planned { archive, wanted, jobs, .. } => {

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use maud::{Markup, html};
 
-use super::gantt::{Bar, Gantt, Mark};
-use super::kind::Kind;
+use super::gantt::{Bar, BarMark, Gantt};
+use super::kind::WorkKind;
 use super::page;
 use super::recording::{FailedEntry, Recording, Span, SpanEnd};
 use super::tables::{self, rate, share, some};
-use super::totals::{Totals, Work};
+use super::totals::{Totals, WorkedEntry};
 use crate::report::{units, wording};
 
 impl Recording {
@@ -49,10 +49,10 @@ impl Recording {
                 lane: 0,
                 start: step.start,
                 end: step.end,
-                kind: Kind::Step,
+                kind: WorkKind::Step,
                 label: step.what.clone(),
                 detail: String::new(),
-                mark: Mark::Plain,
+                mark: BarMark::Plain,
             }));
         }
         let first = lanes.len();
@@ -71,16 +71,17 @@ impl Recording {
     #[must_use]
     pub fn totals(&self) -> Totals {
         // A table's statistics have its entry's number.
-        let mut works: BTreeMap<(i32, &str), Work> = BTreeMap::new();
+        let mut works: BTreeMap<(i32, &str), WorkedEntry> = BTreeMap::new();
         for span in &self.spans {
-            let work =
-                works.entry((span.entry.dump_id, &span.entry.desc)).or_insert_with(|| Work {
+            let work = works.entry((span.entry.dump_id, &span.entry.desc)).or_insert_with(|| {
+                WorkedEntry {
                     kind: span.entry.desc.clone(),
                     label: span.entry.label(),
                     took: Duration::ZERO,
                     rows: 0,
                     bytes: 0,
-                });
+                }
+            });
             work.took = work.took.saturating_add(span.took());
             work.rows = work.rows.saturating_add(span.rows);
             work.bytes = work.bytes.saturating_add(span.bytes);
@@ -111,7 +112,8 @@ impl Recording {
     fn facts(&self, totals: &Totals) -> Vec<(&'static str, String)> {
         let (rows, bytes) = (totals.rows(), totals.bytes());
         let read: u64 = self.spans.iter().map(|span| span.read).sum();
-        let entries = totals.work.iter().filter(|work| work.colour() != Kind::Statistics).count();
+        let entries =
+            totals.work.iter().filter(|work| work.colour() != WorkKind::Statistics).count();
         let there = self.length.saturating_mul(u32::try_from(self.lanes()).unwrap_or(u32::MAX));
         let with_rate = |number: u64| match units::byte_rate(number, self.data_time()) {
             Some(rate) => format!("{}, {rate}", units::bytes(number)),
@@ -233,13 +235,13 @@ fn bar(span: &Span, first: usize) -> Bar {
         detail.extend(units::byte_rate(span.bytes, span.took()));
     }
     let (mark, word) = match span.outcome {
-        SpanEnd::Done => (Mark::Plain, None),
-        SpanEnd::Paused => (Mark::Plain, Some("continued later")),
-        SpanEnd::Skipped => (Mark::Plain, Some("skipped")),
-        SpanEnd::Tolerated => (Mark::Plain, Some("rejected, tolerated")),
-        SpanEnd::Failed => (Mark::Failed, None),
-        SpanEnd::RolledBack => (Mark::Failed, Some("rolled back")),
-        SpanEnd::Open => (Mark::Open, None),
+        SpanEnd::Done => (BarMark::Plain, None),
+        SpanEnd::Paused => (BarMark::Plain, Some("continued later")),
+        SpanEnd::Skipped => (BarMark::Plain, Some("skipped")),
+        SpanEnd::Tolerated => (BarMark::Plain, Some("rejected, tolerated")),
+        SpanEnd::Failed => (BarMark::Failed, None),
+        SpanEnd::RolledBack => (BarMark::Failed, Some("rolled back")),
+        SpanEnd::Open => (BarMark::Open, None),
     };
     detail.extend(word.map(str::to_owned));
     detail.extend(span.message.clone());
@@ -247,7 +249,7 @@ fn bar(span: &Span, first: usize) -> Bar {
         lane: first + span.lane,
         start: span.start,
         end: span.end,
-        kind: Kind::of(&span.entry.kind()),
+        kind: WorkKind::of(&span.entry.kind()),
         label: span.entry.label(),
         detail: detail.join(", "),
         mark,

@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use maud::{Markup, html};
 
-use super::kind::Kind;
+use super::kind::WorkKind;
 use super::page::swatch;
-use super::totals::{Totals, Work};
+use super::totals::{Totals, WorkedEntry};
 use crate::archive::Desc;
 use crate::report::{units, wording};
 
 /// How many of the longest entries a page lists.
-const LONGEST: usize = 20;
+const LISTED_ENTRIES: usize = 20;
 
 /// Facts as names and values.
 pub(in crate::report) fn facts(facts: &[(&str, String)]) -> Markup {
@@ -46,7 +46,7 @@ pub(in crate::report) fn kinds(totals: &Totals) -> Markup {
                     @for kind in &totals.kinds {
                         tr {
                             td {
-                                (swatch(Kind::of(&Desc::from_text(&kind.kind))))
+                                (swatch(WorkKind::of(&Desc::from_text(&kind.kind))))
                                 (wording::one_line(&kind.kind))
                             }
                             td { (units::count(kind.count)) }
@@ -84,7 +84,7 @@ pub(in crate::report) fn kinds(totals: &Totals) -> Markup {
 
 /// The longest entries, and their share of the whole run.
 pub(in crate::report) fn longest(totals: &Totals, run: Duration) -> Markup {
-    let rows: Vec<&Work> = totals.work.iter().take(LONGEST).collect();
+    let rows: Vec<&WorkedEntry> = totals.work.iter().take(LISTED_ENTRIES).collect();
     let with_rows = rows.iter().any(|work| work.rows > 0);
     html! {
         .table {
@@ -124,7 +124,7 @@ pub(in crate::report) fn longest(totals: &Totals, run: Duration) -> Markup {
 }
 
 /// The entry without its kind, which has its own column.
-fn name(work: &Work) -> String {
+fn name(work: &WorkedEntry) -> String {
     let name = work.label.strip_prefix(work.kind.as_str()).unwrap_or(&work.label);
     wording::one_line(name.trim_start())
 }

@@ -8,12 +8,12 @@ use serde::Serialize;
 
 use crate::archive::Desc;
 
-use super::kind::Kind;
+use super::kind::WorkKind;
 use super::recording::seconds;
 
 /// The work done on an entry.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Work {
+pub struct WorkedEntry {
     /// The entry's kind, `TABLE DATA`.
     pub kind: String,
     /// The entry, with its kind.
@@ -27,11 +27,11 @@ pub struct Work {
     pub bytes: u64,
 }
 
-impl Work {
+impl WorkedEntry {
     /// The kind of bar that represents it.
     #[must_use]
-    pub fn colour(&self) -> Kind {
-        Kind::of(&Desc::from_text(&self.kind))
+    pub fn colour(&self) -> WorkKind {
+        WorkKind::of(&Desc::from_text(&self.kind))
     }
 }
 
@@ -46,7 +46,7 @@ pub struct KindTotals {
     #[serde(rename = "seconds", serialize_with = "seconds")]
     pub took: Duration,
     /// The longest of them.
-    pub longest: Work,
+    pub longest: WorkedEntry,
     /// Their rows.
     pub rows: u64,
     /// Their bytes.
@@ -57,7 +57,7 @@ pub struct KindTotals {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Totals {
     /// By entry, the longest first.
-    pub work: Vec<Work>,
+    pub work: Vec<WorkedEntry>,
     /// By kind, the longest first.
     pub kinds: Vec<KindTotals>,
 }
@@ -65,7 +65,7 @@ pub struct Totals {
 impl Totals {
     /// Adds up the work. Entries that took the same time keep their order.
     #[must_use]
-    pub fn of(mut work: Vec<Work>) -> Self {
+    pub fn of(mut work: Vec<WorkedEntry>) -> Self {
         work.sort_by_key(|work| Reverse(work.took));
         let mut kinds: BTreeMap<&str, KindTotals> = BTreeMap::new();
         for one in &work {
@@ -110,9 +110,9 @@ impl Totals {
 mod tests {
     use super::*;
 
-    fn work(kind: &str, label: &str, seconds: u64) -> Work {
+    fn work(kind: &str, label: &str, seconds: u64) -> WorkedEntry {
         let took = Duration::from_secs(seconds);
-        Work { kind: kind.into(), label: label.into(), took, rows: 1, bytes: 10 }
+        WorkedEntry { kind: kind.into(), label: label.into(), took, rows: 1, bytes: 10 }
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! Does the caller's work at the points of a restore ([`crate::restore::points`]).
 
 use crate::error::chain;
-use crate::restore::error::{Error, Result};
+use crate::restore::error::{RestoreError, Result};
 use crate::restore::facts::Facts;
-use crate::restore::journal::line::{Line, Mark};
+use crate::restore::journal::line::{JournalLine, Mark};
 use crate::restore::journal::state::KeptJournal;
 use crate::restore::points::StagePoint;
 use crate::restore::session::lane::Lane;
@@ -14,11 +14,11 @@ pub(crate) async fn after_pre_data(lane: &mut Lane) -> Result<()> {
     if facts.options.stages.has(StagePoint::AfterPreData)
         && !lane.journal.is_over(Mark::AfterPreData)
     {
-        lane.commit_group().await.map_err(Error::Target)?;
+        lane.commit_group().await.map_err(RestoreError::Target)?;
         reach(&facts, StagePoint::AfterPreData).await?;
-        lane.renew().await.map_err(Error::Target)?;
+        lane.renew().await.map_err(RestoreError::Target)?;
         record(lane, Mark::AfterPreData).await?;
-        lane.begin_group().await.map_err(Error::Target)?;
+        lane.begin_group().await.map_err(RestoreError::Target)?;
     }
     Ok(())
 }
@@ -40,7 +40,7 @@ pub(crate) async fn after_data(
 
 async fn reach(facts: &Facts, point: StagePoint) -> Result<()> {
     let reached = facts.options.stages.reach(point).await;
-    reached.map_err(|source| Error::Stage { point, source })
+    reached.map_err(|source| RestoreError::Stage { point, source })
 }
 
 /// Records that the caller's work need not be repeated. After errors, the next run restores what is
@@ -50,6 +50,8 @@ async fn record(lane: &mut Lane, mark: Mark) -> Result<()> {
     if ledger.errors() > 0 {
         return Ok(());
     }
-    let written = lane.record(Line::of_all(mark)).await;
-    written.map_err(|error| Error::Internal(format!("cannot write the journal: {}", chain(&error))))
+    let written = lane.record(JournalLine::of_all(mark)).await;
+    written.map_err(|error| {
+        RestoreError::Internal(format!("cannot write the journal: {}", chain(&error)))
+    })
 }

@@ -13,12 +13,12 @@ use crate::restore::conduct::at_points;
 use crate::restore::conduct::barrier::Barrier;
 use crate::restore::conduct::costing::Costing;
 use crate::restore::conduct::helping::may_share;
-use crate::restore::conduct::index_workers::Workers;
+use crate::restore::conduct::index_workers::IndexWorkers;
 use crate::restore::conduct::opening::Opening;
 use crate::restore::conduct::postponed::PutOff;
 use crate::restore::entry::steps::restore_step;
 use crate::restore::entry::work::restore_entry;
-use crate::restore::error::{Error, Result, WorkError};
+use crate::restore::error::{RestoreError, Result, WorkError};
 use crate::restore::event::Outcome;
 use crate::restore::facts::Facts;
 use crate::restore::journal::state::KeptJournal;
@@ -26,12 +26,12 @@ use crate::restore::ledger::{Finished, Ledger};
 use crate::restore::load::load;
 use crate::restore::load::loaded::Loaded;
 use crate::restore::load::share::Shares;
-use crate::restore::load::source::Source;
+use crate::restore::load::source::DataSource;
 use crate::restore::load::streamed_objects::StreamedObjects;
 use crate::restore::load::transaction::Triggers;
 use crate::restore::options::Transactions;
 use crate::restore::session::lane::Lane;
-use crate::restore::stream::feed::{Arrival, Stream};
+use crate::restore::stream::feed::{Arrival, StreamedData};
 
 /// Runs the jobs of a plan.
 ///
@@ -51,17 +51,17 @@ pub(crate) struct Conductor {
     running: JoinSet<(Lane, Task)>,
     /// Tables that are loaded by several sessions.
     shares: Arc<Shares<Lane>>,
-    workers: Workers,
+    workers: IndexWorkers,
     /// The stream, until it ends.
-    stream: Option<Stream>,
+    stream: Option<StreamedData>,
     /// Data of the stream that has arrived, at least in part, and waits for a session.
-    waiting: VecDeque<Work>,
+    waiting: VecDeque<Assignment>,
     /// Jobs by the place of their entry.
     jobs: HashMap<usize, JobId>,
     /// Large objects that arrive one by one.
     objects: StreamedObjects,
     /// Why the stream ended, if it failed.
-    broken: Option<archive::Error>,
+    broken: Option<archive::ArchiveError>,
     /// Jobs that wait until all rows are loaded; `None` once they have been released.
     barrier: Option<Barrier>,
     /// Views that could not be refreshed yet.
@@ -76,14 +76,19 @@ enum Task {
 }
 
 /// Work for a session.
-struct Work {
+struct Assignment {
     job: JobId,
-    source: Source,
+    source: DataSource,
 }
 
 impl Conductor {
     /// Creates a conductor for a plan, with the first session and the stream, if any.
-    pub(crate) fn new(plan: &Plan, costs: Costs, first: Lane, stream: Option<Stream>) -> Self {
+    pub(crate) fn new(
+        plan: &Plan,
+        costs: Costs,
+        first: Lane,
+        stream: Option<StreamedData>,
+    ) -> Self {
         let (facts, ledger) = (first.facts.clone(), first.ledger.clone());
         let streaming = stream.is_some();
         let opening = Opening::start(&first);
@@ -109,7 +114,7 @@ impl Conductor {
             idle: vec![first],
             running: JoinSet::new(),
             shares: Arc::default(),
-            workers: Workers::default(),
+            workers: IndexWorkers::default(),
             stream,
             waiting: VecDeque::new(),
             jobs,
@@ -133,10 +138,10 @@ impl Conductor {
                 }
                 self.objects.finish(&self.ledger, &mut self.schedule, false);
                 if let Some(error) = self.broken {
-                    return Err(Error::Stream(error));
+                    return Err(RestoreError::Stream(error));
                 }
                 let lost = self.ledger.server.take_lost();
-                return Err(lost.map_or(Error::Stopped, Error::ServerLost));
+                return Err(lost.map_or(RestoreError::Stopped, RestoreError::ServerLost));
             }
             if self.running.is_empty() && self.give_up_one() {
                 continue;
@@ -210,7 +215,7 @@ impl Conductor {
     }
 
     /// The next work for a session.
-    fn next_job(&mut self) -> Option<Work> {
+    fn next_job(&mut self) -> Option<Assignment> {
         if self.takes_data_first() {
             let first = self.waiting.iter().position(|work| match work.source.is_one_object() {
                 true => self.schedule.is_free(work.job),
@@ -224,13 +229,14 @@ impl Conductor {
             return None;
         }
         if let Some(job) = self.schedule.take() {
-            let of_job = |work: &Work| work.job == job && !work.source.is_one_object();
+            let of_job = |work: &Assignment| work.job == job && !work.source.is_one_object();
             let came = self.waiting.iter().position(of_job);
             let came = came.and_then(|place| self.waiting.remove(place));
-            return Some(came.unwrap_or(Work { job, source: Source::archive() }));
+            return Some(came.unwrap_or(Assignment { job, source: DataSource::archive() }));
         }
         // Nothing waits for a large object except the entry it is part of.
-        let object = |work: &Work| work.source.is_one_object() && self.schedule.is_free(work.job);
+        let object =
+            |work: &Assignment| work.source.is_one_object() && self.schedule.is_free(work.job);
         let first = self.waiting.iter().position(object)?;
         self.waiting.remove(first)
     }
@@ -244,11 +250,11 @@ impl Conductor {
     }
 
     /// Lends the processors of idle sessions to index builds.
-    fn share_workers(&mut self, starting: &mut [(Lane, Work)]) {
+    fn share_workers(&mut self, starting: &mut [(Lane, Assignment)]) {
         if !self.ledger.server.shares_workers() {
             return;
         }
-        let builds = |work: &Work| {
+        let builds = |work: &Assignment| {
             let job = self.schedule.job(work.job);
             builds_index(self.facts.entry(job.entry), job.step).then_some(job.rank)
         };
@@ -268,8 +274,8 @@ impl Conductor {
         }
     }
 
-    fn start(&mut self, mut lane: Lane, work: Work) {
-        let Work { job, source } = work;
+    fn start(&mut self, mut lane: Lane, work: Assignment) {
+        let Assignment { job, source } = work;
         let place = self.schedule.job(job).entry;
         if source.is_one_object() {
             self.objects.begin(&self.ledger, (job, place), lane.number);
@@ -303,7 +309,7 @@ impl Conductor {
             return false;
         };
         match self.put_off.next(&self.ledger) {
-            Some(job) => self.start(lane, Work { job, source: Source::archive() }),
+            Some(job) => self.start(lane, Assignment { job, source: DataSource::archive() }),
             None => {
                 self.idle.push(lane);
                 return false;
@@ -324,7 +330,7 @@ impl Conductor {
                 return false;
             }
         }
-        let Some(Work { job, .. }) = self.waiting.pop_front() else {
+        let Some(Assignment { job, .. }) = self.waiting.pop_front() else {
             return false;
         };
         self.waiting.retain(|work| work.job != job);
@@ -343,8 +349,8 @@ impl Conductor {
         &mut self,
         done: std::result::Result<(Lane, Task), tokio::task::JoinError>,
     ) -> Result<()> {
-        let (lane, task) =
-            done.map_err(|error| Error::Internal(format!("a session task failed: {error}")))?;
+        let (lane, task) = done
+            .map_err(|error| RestoreError::Internal(format!("a session task failed: {error}")))?;
         self.workers.give_back(lane.number);
         self.idle.push(lane);
         self.idle.extend(self.shares.take_returned());
@@ -378,8 +384,8 @@ impl Conductor {
                     ItemOf::LargeObject(oid) => self.objects.came(job, oid),
                     ItemOf::Entry(_) => self.schedule.open(job),
                 }
-                let source = Source::stream(item, reader);
-                self.waiting.push_back(Work { job, source });
+                let source = DataSource::stream(item, reader);
+                self.waiting.push_back(Assignment { job, source });
             }
             Arrival::End(Ok(())) => {
                 self.stream = None;
@@ -409,7 +415,7 @@ impl Conductor {
 }
 
 /// The next arrival from the stream, if there is one; `None` when read-ahead memory is full.
-async fn next_arrival(stream: &mut Option<Stream>) -> Option<Arrival> {
+async fn next_arrival(stream: &mut Option<StreamedData>) -> Option<Arrival> {
     match stream {
         Some(stream) => stream.next().await,
         None => std::future::pending().await,

@@ -89,7 +89,7 @@ impl Costing {
 }
 
 /// What a successful job did.
-struct Done {
+struct FinishedStep {
     /// The step that was done last.
     step: Step,
     rows: u64,
@@ -97,19 +97,19 @@ struct Done {
 }
 
 /// What a step of an entry did; `None` if it failed.
-fn done(ledger: &Ledger, place: usize, step: Step) -> Option<Done> {
+fn done(ledger: &Ledger, place: usize, step: Step) -> Option<FinishedStep> {
     let first = ledger.first_step(place);
     let went_well = matches!(first, Some(FirstStep::Done(_)));
     match step {
-        Step::Analyze | Step::AnalyzePartition => Some(Done { step, rows: 0, bytes: 0 }),
+        Step::Analyze | Step::AnalyzePartition => Some(FinishedStep { step, rows: 0, bytes: 0 }),
         Step::BuildIndex | Step::AddForeignKey => {
-            went_well.then_some(Done { step, rows: 0, bytes: 0 })
+            went_well.then_some(FinishedStep { step, rows: 0, bytes: 0 })
         }
         _ => {
             let (rows, bytes) = ledger.restored(place)?;
             // After a refused first step, the archive's own statement ran.
             let instead = first.is_some() && !went_well;
-            Some(Done { step: if instead { Step::Entire } else { step }, rows, bytes })
+            Some(FinishedStep { step: if instead { Step::Entire } else { step }, rows, bytes })
         }
     }
 }

@@ -61,7 +61,7 @@ async fn pause_if_lost<T>(
     pauses: &mut impl Iterator<Item = Duration>,
 ) -> bool {
     let ledger = lane.ledger.clone();
-    let is_lost = done.as_ref().is_err_and(server::Error::is_connection_lost);
+    let is_lost = done.as_ref().is_err_and(server::SessionError::is_connection_lost);
     let may_go_on = is_lost && !lane.in_group() && !ledger.server.is_lost();
     match pauses.next().filter(|_| may_go_on) {
         Some(pause) => tokio::time::sleep(pause).await,

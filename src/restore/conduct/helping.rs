@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use crate::plan::{JobId, Schedule, Workers, at_once};
 use crate::restore::ledger::Ledger;
-use crate::restore::load::source::Source;
+use crate::restore::load::source::DataSource;
 use crate::restore::options::SplitSize;
 
 /// Work that is negligible for a session that could help with a table instead.
-const LITTLE: Duration = Duration::from_millis(300);
+const NEGLIGIBLE_WORK: Duration = Duration::from_millis(300);
 
 /// Whether other sessions may help to load a job's table. `processors` are those that server and
 /// client share, if known.
@@ -18,7 +18,7 @@ pub(crate) fn may_share(
     ledger: &Ledger,
     schedule: &Schedule,
     job: JobId,
-    source: &Source,
+    source: &DataSource,
     processors: Option<usize>,
 ) -> bool {
     let split_size = ledger.facts.options.split_size;
@@ -35,7 +35,7 @@ pub(crate) fn may_share(
     if source.is_stream() {
         // Whether other rows will arrive meanwhile is unknown.
         let others = u32::try_from(at_once - 1).unwrap_or(u32::MAX);
-        return schedule.at_hand(job) < LITTLE.saturating_mul(others);
+        return schedule.at_hand(job) < NEGLIGIBLE_WORK.saturating_mul(others);
     }
     // Checked for large tables only, since it looks at all jobs.
     ledger.facts.is_large(schedule.job(job).entry) && schedule.gains_from_help(job, at_once)

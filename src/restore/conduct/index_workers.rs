@@ -9,12 +9,12 @@ use std::collections::HashMap;
 
 /// The sessions that have been lent the processors of idle sessions.
 #[derive(Debug, Default)]
-pub(crate) struct Workers {
+pub(crate) struct IndexWorkers {
     /// Processors lent, by the number of the building session.
     lent: HashMap<usize, usize>,
 }
 
-impl Workers {
+impl IndexWorkers {
     /// Decides which of the sessions about to build an index may use workers, and how many.
     ///
     /// `builds` has those sessions, each with the rank of its job: the longest chain gets all that
@@ -38,7 +38,7 @@ mod tests {
 
     #[test]
     fn longest_build_gets_the_idle_sessions_workers() {
-        let mut workers = Workers::default();
+        let mut workers = IndexWorkers::default();
         assert_eq!(workers.lend(2, &[(0, 1), (1, 5)]), Some((1, 2)));
         assert_eq!(workers.lend(2, &[(3, 9)]), None, "they are lent already");
         workers.give_back(1);
@@ -47,7 +47,7 @@ mod tests {
 
     #[test]
     fn no_build_gets_workers_while_sessions_are_busy() {
-        let mut workers = Workers::default();
+        let mut workers = IndexWorkers::default();
         assert_eq!(workers.lend(0, &[(0, 1)]), None);
         assert_eq!(workers.lend(3, &[]), None);
         assert_eq!(workers.lend(3, &[(0, 1)]), Some((0, 3)));

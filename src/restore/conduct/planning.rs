@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use crate::archive::{Entry, Toc};
-use crate::plan::cost::{Costs, Kind, Known};
+use crate::plan::cost::{CostInputs, CostKind, Costs};
 use crate::plan::forecast::{Forecast, lower_bound};
 use crate::plan::history::CostHistory;
-use crate::plan::{JobId, MOST_FOR_A_TABLE, Options, Plan, Workers};
+use crate::plan::{JobId, MOST_FOR_A_TABLE, Plan, PlanBuildOptions, Workers};
 use crate::restore::options::ForeignKeys;
 use crate::select::{Selection, keys_and_comments, pass};
 
@@ -71,7 +71,7 @@ impl Planned {
             wanted,
             |place| pass(&entries[place]),
             size,
-            Options {
+            PlanBuildOptions {
                 strictly_in_order: options.strictly_in_order && !options.streamed,
                 // A single session has no one to make room for.
                 steps_from: (options.jobs > 1).then_some(steps_from),
@@ -79,7 +79,7 @@ impl Planned {
                 analyze: options.analyze,
             },
         );
-        let known = Known {
+        let known = CostInputs {
             compression: toc.header.compression,
             size: &size,
             history: history.database(&toc.header.dbname),
@@ -94,7 +94,7 @@ impl Planned {
     pub fn most_sessions(&self) -> usize {
         let wanted = |id: &JobId| self.plan.jobs[id.0].wanted;
         let sessions = |id| match self.costs.kind(id) {
-            Kind::Rows => MOST_FOR_A_TABLE,
+            CostKind::Rows => MOST_FOR_A_TABLE,
             _ => 1,
         };
         let jobs = (0..self.plan.jobs.len()).map(JobId).filter(wanted);

@@ -8,7 +8,7 @@ use crate::restore::conduct::costing::knows_the_rest;
 use crate::restore::conduct::helping::workers;
 use crate::restore::conduct::planning::{PlanOptions, Planned};
 use crate::restore::entry::{foreign_keys, with_oids};
-use crate::restore::error::{Error, Result};
+use crate::restore::error::{RestoreError, Result};
 use crate::restore::event::{Event, Events};
 use crate::restore::facts::Facts;
 use crate::restore::journal::open::refuse;
@@ -37,14 +37,14 @@ pub(crate) fn prepare(
         let expected = digests.get(TOC_ID).map(|line| line.digest);
         if expected != Some(toc_digest(&toc)) {
             let what = "its table of contents does not match the digest file".to_owned();
-            let error = archive::Error::new(archive::ErrorKind::Damaged(what));
-            return Err(Error::Archive(error.in_file(archive.name)));
+            let error = archive::ArchiveError::new(archive::ErrorKind::Damaged(what));
+            return Err(RestoreError::Archive(error.in_file(archive.name)));
         }
     }
     for (entry, want) in toc.entries.iter().zip(&wants) {
         if want.data && entry.had_dumper {
             // Notice a truncated archive before anything is dropped.
-            archive.check_data(entry).map_err(Error::Archive)?;
+            archive.check_data(entry).map_err(RestoreError::Archive)?;
         }
     }
     let (random, stream) = match archive.access {

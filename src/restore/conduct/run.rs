@@ -13,11 +13,11 @@ use crate::restore::conduct::row_order::add_waits;
 use crate::restore::entry::clean::make_room;
 use crate::restore::entry::preflight;
 use crate::restore::entry::work::restore_entry;
-use crate::restore::error::{Ended, Error, JournalError, Result};
+use crate::restore::error::{Ended, JournalError, RestoreError, Result};
 use crate::restore::event::Event;
 use crate::restore::journal::open::open;
 use crate::restore::ledger::Ledger;
-use crate::restore::load::source::Source;
+use crate::restore::load::source::DataSource;
 use crate::restore::session::lane::Lane;
 use crate::restore::stream::feed;
 use crate::select::Selection;
@@ -38,50 +38,51 @@ pub(crate) async fn run(
 ) -> Result<Ended> {
     let facts = ledger.facts.clone();
     let mut lane = Lane::new(0, target.clone(), ledger.clone());
-    lane.open_first().await.map_err(Error::Connect)?;
-    let session = lane.session().await.map_err(Error::Connect)?;
+    lane.open_first().await.map_err(RestoreError::Connect)?;
+    let session = lane.session().await.map_err(RestoreError::Connect)?;
     facts.events.send(Event::Connected {
         target: target.to_string(),
         server_version: session.server_version().to_owned(),
     });
-    let life = ServerLife::of(session).await.map_err(Error::Target)?;
+    let life = ServerLife::of(session).await.map_err(RestoreError::Target)?;
     find_room(&ledger, session).await;
     ledger.server.start_pool()?;
     let journal = open(&ledger, session, &life).await?;
     ledger.server.note_life(life);
-    let (missing, problems) = preflight::check(&facts, session).await.map_err(Error::Target)?;
+    let (missing, problems) =
+        preflight::check(&facts, session).await.map_err(RestoreError::Target)?;
     lane.journal = journal.clone();
     ledger.server.note_missing(missing);
     if problems > 0 && facts.options.exit_on_error {
-        return Err(Error::Stopped);
+        return Err(RestoreError::Stopped);
     }
-    lane.begin_group().await.map_err(Error::Target)?;
+    lane.begin_group().await.map_err(RestoreError::Target)?;
     if !make_room(&mut lane, &selection.order).await? {
-        return Err(Error::Stopped);
+        return Err(RestoreError::Stopped);
     }
     let Planned { mut plan, costs } = planned;
     for &place in &plan.prelude {
-        restore_entry(&mut lane, place, Source::archive()).await;
+        restore_entry(&mut lane, place, DataSource::archive()).await;
         if facts.options.exit_on_error && ledger.errors() > 0 {
             lane.abandon_group();
-            return Err(Error::Stopped);
+            return Err(RestoreError::Stopped);
         }
         if facts.entry(place).desc == Desc::Database && ledger.is_absent(facts.entry(place)) {
-            return Err(Error::NoDatabase);
+            return Err(RestoreError::NoDatabase);
         }
         let lost = ledger.server.take_lost();
         if let Some(why) = lost {
-            return Err(Error::ServerLost(why));
+            return Err(RestoreError::ServerLost(why));
         }
-        lane.renew().await.map_err(Error::Target)?;
+        lane.renew().await.map_err(RestoreError::Target)?;
     }
     after_pre_data(&mut lane).await?;
     if facts.options.jobs > 1 {
         // Other sessions must see what was created.
-        lane.commit_group().await.map_err(Error::Target)?;
+        lane.commit_group().await.map_err(RestoreError::Target)?;
     }
-    definitions_are_over(&mut lane).await.map_err(Error::Target)?;
-    find_distributed(&mut lane).await.map_err(Error::Target)?;
+    definitions_are_over(&mut lane).await.map_err(RestoreError::Target)?;
+    find_distributed(&mut lane).await.map_err(RestoreError::Target)?;
     add_waits(&mut lane, &mut plan, &costs).await;
     let stream = stream.map(|stream| feed::start(stream, facts.clone(), journal.clone()));
     let work = Conductor::new(&plan, costs, lane, stream).run();
@@ -90,13 +91,15 @@ pub(crate) async fn run(
         never = journal.stay_alone() => match never {},
     };
     let Some(lane) = lanes.iter_mut().find(|lane| lane.number == 0) else {
-        return Err(Error::Internal("internal error: the first session is missing".to_owned()));
+        return Err(RestoreError::Internal(
+            "internal error: the first session is missing".to_owned(),
+        ));
     };
-    lane.commit_group().await.map_err(Error::Target)?;
-    make_durable(lane).await.map_err(Error::Target)?;
+    lane.commit_group().await.map_err(RestoreError::Target)?;
+    make_durable(lane).await.map_err(RestoreError::Target)?;
     if let Some(place) = ledger.unfinished() {
         let what = format!("internal error: {} was never finished", facts.entry(place).label());
-        return Err(Error::Internal(what));
+        return Err(RestoreError::Internal(what));
     }
     close(lane).await.map_err(JournalError::from)?;
     let errors = ledger.errors();

@@ -2,9 +2,9 @@
 
 use crate::archive::{Desc, Entry};
 use crate::error::chain;
-use crate::restore::error::{Error, Result, WorkError};
+use crate::restore::error::{RestoreError, Result, WorkError};
 use crate::restore::event::{EntryRef, Event};
-use crate::restore::journal::line::{Line, Mark};
+use crate::restore::journal::line::{JournalLine, Mark};
 use crate::restore::journal::state::Journal;
 use crate::restore::session::commands::Refused;
 use crate::restore::session::lane::Lane;
@@ -21,9 +21,10 @@ pub(crate) async fn make_room(lane: &mut Lane, order: &[usize]) -> Result<bool> 
     if !drop_objects(lane, order).await {
         return Ok(false);
     }
-    let written = lane.record(Line::of_all(Mark::Dropped)).await;
-    written
-        .map_err(|error| Error::Internal(format!("cannot write the journal: {}", chain(&error))))?;
+    let written = lane.record(JournalLine::of_all(Mark::Dropped)).await;
+    written.map_err(|error| {
+        RestoreError::Internal(format!("cannot write the journal: {}", chain(&error)))
+    })?;
     Ok(true)
 }
 

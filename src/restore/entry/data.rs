@@ -1,12 +1,12 @@
 //! Loads an entry's data: whether it may be loaded, how triggers are handled, and when to retry.
 
 use crate::archive::{Desc, Entry};
-use crate::restore::entry::work::Work;
+use crate::restore::entry::work::EntryWork;
 use crate::restore::error::Shortfall;
 use crate::restore::event::Failure;
 use crate::restore::facts::Facts;
 use crate::restore::load::load;
-use crate::restore::load::source::Source;
+use crate::restore::load::source::DataSource;
 use crate::restore::load::transaction::Triggers;
 use crate::restore::session::retry::{pause, repeating};
 use crate::statements::Ownership;
@@ -32,8 +32,8 @@ fn switches_triggers(facts: &Facts, entry: &Entry) -> Option<Switching> {
     switches.then_some(if inside { Switching::Inside } else { Switching::Outside })
 }
 
-impl Work<'_> {
-    pub(crate) async fn load(&mut self, source: Source) -> Option<String> {
+impl EntryWork<'_> {
+    pub(crate) async fn load(&mut self, source: DataSource) -> Option<String> {
         let (facts, ledger, entry) = (self.facts, self.ledger, self.entry);
         if let Some(table) = entry.dependencies.first().filter(|_| entry.desc == Desc::TableData) {
             let (refused, absent) = ledger.why_no_rows(*table);
@@ -72,7 +72,7 @@ impl Work<'_> {
     }
 
     /// Loads the data, and retries if that may help and the data can be read again.
-    async fn load_rows(&mut self, source: Source, triggers: Triggers) {
+    async fn load_rows(&mut self, source: DataSource, triggers: Triggers) {
         let (facts, ledger, entry) = (self.facts, self.ledger, self.entry);
         let again = !source.is_stream() && !self.lane.in_group();
         let mut pauses = repeating();
@@ -81,7 +81,7 @@ impl Work<'_> {
             && again
             && pause(ledger, entry, error, &mut pauses).await
         {
-            loaded = load(self.lane, entry, Source::archive(), triggers).await;
+            loaded = load(self.lane, entry, DataSource::archive(), triggers).await;
         }
         match loaded {
             Ok(loaded) => {

@@ -4,12 +4,12 @@ use crate::restore::event::{Failure, Outcome};
 
 /// The problems of an entry: the first failure that counts, with the others as details.
 #[derive(Default)]
-pub(crate) struct Problems {
+pub(crate) struct Failures {
     counted: Option<Failure>,
     tolerated: Option<Failure>,
 }
 
-impl Problems {
+impl Failures {
     pub(crate) fn any(&self) -> bool {
         self.counted.is_some() || self.tolerated.is_some()
     }

@@ -16,7 +16,7 @@ use crate::restore::event::{Event, Outcome};
 use crate::restore::facts::Facts;
 use crate::restore::journal::line::Mark;
 use crate::restore::ledger::{Finished, FirstStep, Ledger};
-use crate::restore::load::source::Source;
+use crate::restore::load::source::DataSource;
 use crate::restore::session::lane::Lane;
 use crate::server::Session;
 use crate::sql::constraint;
@@ -51,9 +51,9 @@ pub(crate) async fn restore_step(lane: &mut Lane, place: usize, step: Step) {
             }
             Step::AddNotValid => {
                 tell_checked(&facts.events, facts.entry(place), DISTRIBUTED);
-                restore_entry(lane, place, Source::archive()).await;
+                restore_entry(lane, place, DataSource::archive()).await;
             }
-            _ => restore_entry(lane, place, Source::archive()).await,
+            _ => restore_entry(lane, place, DataSource::archive()).await,
         };
     }
     let before = ledger.first_step(place) == Some(FirstStep::Before);
@@ -72,13 +72,13 @@ pub(crate) async fn restore_step(lane: &mut Lane, place: usize, step: Step) {
                     second(lane, place, step, &sql, Duration::ZERO).await;
                 }
                 Some(FirstStep::Refused) => {
-                    restore_entry(lane, place, Source::archive()).await;
+                    restore_entry(lane, place, DataSource::archive()).await;
                 }
                 // The entry has already failed, or was never started.
                 None => {}
             }
         }
-        _ => restore_entry(lane, place, Source::archive()).await,
+        _ => restore_entry(lane, place, DataSource::archive()).await,
     }
 }
 
@@ -123,7 +123,7 @@ async fn second(lane: &mut Lane, place: usize, step: Step, sql: &str, before: Du
         Err(error) if step == Step::UseIndex && !error.is_passing() => {
             // The archive's statement will show what is wrong, if anything is.
             drop_index(lane, place).await;
-            restore_entry(lane, place, Source::archive()).await;
+            restore_entry(lane, place, DataSource::archive()).await;
         }
         Err(error) => {
             // With a journal, the next run continues with it; without one it has the name of a
@@ -168,7 +168,7 @@ async fn add_not_valid(lane: &mut Lane, place: usize, sql: &str) {
     let version = lane.session().await.map(Session::server_version_num);
     if partitioned && version.is_ok_and(|version| version < NOT_VALID_WITH_PARTITIONS) {
         tell_checked(&facts.events, entry, PARTITIONED);
-        return restore_entry(lane, place, Source::archive()).await;
+        return restore_entry(lane, place, DataSource::archive()).await;
     }
     let (dump_id, number) = (entry.dump_id.0, lane.number);
     let started = Instant::now();

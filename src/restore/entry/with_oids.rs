@@ -6,7 +6,7 @@ use crate::restore::event::{Event, Events};
 use crate::select::Want;
 
 /// The number of names in the warning.
-const NAMED: usize = 5;
+const LISTED_TABLES: usize = 5;
 
 /// Warns about the wanted tables among these entries.
 pub(crate) fn warn(entries: &[Entry], wants: &[Want], events: &Events) {
@@ -14,10 +14,11 @@ pub(crate) fn warn(entries: &[Entry], wants: &[Want], events: &Events) {
         want.schema && entry.with_oids && entry.desc == Desc::Table
     };
     let tables = || entries.iter().zip(wants).filter(is_meant);
-    let mut names: Vec<String> = tables().take(NAMED).map(|(entry, _)| entry.label()).collect();
+    let mut names: Vec<String> =
+        tables().take(LISTED_TABLES).map(|(entry, _)| entry.label()).collect();
     match tables().count() {
         0 => return,
-        count if count > NAMED => names.push(format!("and {} more", count - NAMED)),
+        count if count > LISTED_TABLES => names.push(format!("and {} more", count - LISTED_TABLES)),
         _ => {}
     }
     let names = names.join(", ");

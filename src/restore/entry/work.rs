@@ -3,16 +3,16 @@
 use std::time::Instant;
 
 use crate::archive::{Desc, DumpId, Entry};
-use crate::restore::entry::failures::Problems;
+use crate::restore::entry::failures::Failures;
 use crate::restore::entry::orphans;
 use crate::restore::error::WorkError;
 use crate::restore::event::{Cause, Event, Failure, Outcome};
 use crate::restore::facts::Facts;
 use crate::restore::journal::DONE_BEFORE;
-use crate::restore::journal::line::{Line, Mark};
+use crate::restore::journal::line::{JournalLine, Mark};
 use crate::restore::ledger::{Finished, Ledger};
 use crate::restore::load::loaded::Loaded;
-use crate::restore::load::source::Source;
+use crate::restore::load::source::DataSource;
 use crate::restore::options::Transactions;
 use crate::restore::session::commands::Refused;
 use crate::restore::session::lane::Lane;
@@ -25,7 +25,7 @@ use crate::statements::{Command, StatementError, definition, owner, partitioned_
 const NOT_POPULATED: &str = "55000";
 
 /// Restores one entry and reports the outcome.
-pub(crate) async fn restore_entry(lane: &mut Lane, place: usize, source: Source) {
+pub(crate) async fn restore_entry(lane: &mut Lane, place: usize, source: DataSource) {
     let facts = lane.facts.clone();
     let ledger = lane.ledger.clone();
     let entry = facts.entry(place);
@@ -36,14 +36,14 @@ pub(crate) async fn restore_entry(lane: &mut Lane, place: usize, source: Source)
     lane.attend(entry.dump_id.0);
     let data_bytes = facts.wants_archived_data(place).then(|| source.size(&facts, entry)).flatten();
     ledger.tell_started(place, lane.number, data_bytes);
-    let mut work = Work::on(&facts, &ledger, lane, entry);
+    let mut work = EntryWork::on(&facts, &ledger, lane, entry);
     let skipped = Box::pin(work.run(place, source)).await;
     if ledger.is_postponed(place) {
         work.lane.attend(0);
         let (dump_id, lane) = (entry.dump_id.0, work.lane.number);
         return facts.events.send(Event::Paused { dump_id, lane });
     }
-    let Work { problems, loaded, .. } = work;
+    let EntryWork { problems, loaded, .. } = work;
     let outcome = match (problems.outcome(), skipped) {
         (Outcome::Done, Some(reason)) => Outcome::Skipped { reason },
         (outcome, _) => outcome,
@@ -67,7 +67,7 @@ pub(crate) async fn pass_over(lane: &mut Lane, place: usize) {
     let ledger = lane.ledger.clone();
     let entry = facts.entry(place);
     let number = lane.number;
-    let mut work = Work::on(&facts, &ledger, lane, entry);
+    let mut work = EntryWork::on(&facts, &ledger, lane, entry);
     work.enable_triggers_again().await;
     if let outcome @ Outcome::Failed { .. } = work.problems.outcome() {
         return ledger.finish(place, Finished { outcome, ..Finished::default() });
@@ -79,29 +79,29 @@ pub(crate) async fn pass_over(lane: &mut Lane, place: usize) {
 }
 
 /// The work on one entry, with what went wrong and what was loaded.
-pub(crate) struct Work<'a> {
+pub(crate) struct EntryWork<'a> {
     pub(crate) facts: &'a Facts,
     pub(crate) ledger: &'a Ledger,
     pub(crate) lane: &'a mut Lane,
     pub(crate) entry: &'a Entry,
-    pub(crate) problems: Problems,
+    pub(crate) problems: Failures,
     pub(crate) loaded: Loaded,
 }
 
-impl<'a> Work<'a> {
+impl<'a> EntryWork<'a> {
     fn on(facts: &'a Facts, ledger: &'a Ledger, lane: &'a mut Lane, entry: &'a Entry) -> Self {
         Self {
             facts,
             ledger,
             lane,
             entry,
-            problems: Problems::default(),
+            problems: Failures::default(),
             loaded: Loaded::default(),
         }
     }
 
     /// Returns the reason why the entry was skipped, if it was.
-    async fn run(&mut self, place: usize, source: Source) -> Option<String> {
+    async fn run(&mut self, place: usize, source: DataSource) -> Option<String> {
         let (facts, ledger, entry) = (self.facts, self.ledger, self.entry);
         let want = facts.want(place);
         if let Some(rows) = self.lane.journal.get().and_then(|_| ledger.rows_missing(entry)) {
@@ -149,7 +149,7 @@ impl<'a> Work<'a> {
         };
         let follows = self.has_more_after_definition();
         let mark = if follows { Mark::Defined } else { Mark::Done };
-        let line = ledger.is_final(entry).then(|| Line::of(entry, mark));
+        let line = ledger.is_final(entry).then(|| JournalLine::of(entry, mark));
         if !self.lane.journal.is_defined(entry)
             && let Err(refused) = self.run_commands(&commands, Once::of(entry), line).await
         {
@@ -217,7 +217,7 @@ impl<'a> Work<'a> {
     }
 
     async fn record_done(&mut self) {
-        let line = Line::of(self.entry, Mark::Done);
+        let line = JournalLine::of(self.entry, Mark::Done);
         if let Err(error) = self.lane.record(line).await {
             self.fail(&error);
         }
@@ -227,7 +227,7 @@ impl<'a> Work<'a> {
         &mut self,
         commands: &[Command<'_>],
         once: Once,
-        line: Option<Line>,
+        line: Option<JournalLine>,
     ) -> Result<(), Refused> {
         self.lane.run_commands(self.entry, commands, once, line).await
     }

@@ -11,7 +11,7 @@ use crate::verify::{Digest, toc_digest};
 
 /// The destination of a restore.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct TargetIdentity {
     pub(super) database: String,
     pub(super) role: String,
 }
@@ -22,7 +22,12 @@ pub(super) struct Place {
 pub(super) struct Identity(BTreeMap<String, String>);
 
 impl Identity {
-    pub(super) fn of(toc: &Toc, wants: &[Want], options: &RestoreOptions, place: &Place) -> Self {
+    pub(super) fn of(
+        toc: &Toc,
+        wants: &[Want],
+        options: &RestoreOptions,
+        place: &TargetIdentity,
+    ) -> Self {
         let style = &options.style;
         let words = |set: bool| if set { "given" } else { "not given" };
         let facts = [

@@ -62,14 +62,14 @@ pub(crate) struct DataRead {
 
 /// A line for the journal.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Line {
+pub(crate) struct JournalLine {
     pub(crate) entry: DumpId,
     pub(crate) mark: Mark,
     /// What was read of the entry's data.
     pub(crate) data: DataRead,
 }
 
-impl Line {
+impl JournalLine {
     /// A line about an entry without data.
     pub(crate) fn of(entry: &Entry, mark: Mark) -> Self {
         Self { entry: entry.dump_id, mark, data: DataRead::default() }

@@ -20,13 +20,13 @@ use tokio::sync::Mutex;
 
 use crate::restore::error::JournalError;
 use crate::restore::journal::store;
-use crate::server::{Error, LOCKS, Result, Session, SessionSettings, Target};
+use crate::server::{LOCKS, Result, Session, SessionError, SessionSettings, Target};
 
 /// The lock of the one restore.
-const ALONE: Key = Key(2);
+const ALONE: LockKey = LockKey(2);
 
 /// The lock of its sessions.
-const AT_WORK: Key = Key(3);
+const AT_WORK: LockKey = LockKey(3);
 
 /// How long the sessions of an earlier run may take to end, including the rollback of their work.
 const END_WITHIN: Duration = Duration::from_secs(60);
@@ -41,9 +41,9 @@ const WATCH_EVERY: Duration = Duration::from_secs(60);
 const WATCH_WITHIN: Duration = Duration::from_secs(10);
 
 #[derive(Clone, Copy)]
-struct Key(u32);
+struct LockKey(u32);
 
-impl Key {
+impl LockKey {
     fn arguments(self) -> String {
         format!("{LOCKS}, {}", self.0)
     }
@@ -60,21 +60,21 @@ impl Key {
     }
 }
 
-async fn try_lock(session: &Session, key: Key) -> Result<bool> {
+async fn try_lock(session: &Session, key: LockKey) -> Result<bool> {
     let sql = format!("SELECT pg_catalog.pg_try_advisory_lock({})", key.arguments());
     Ok(session.query_value(&sql).await?.as_deref() == Some("t"))
 }
 
 /// The session that holds [`ALONE`]; it is replaced after a loss, when another session is reopened.
-pub(super) struct Guard(Mutex<Session>);
+pub(super) struct JournalLock(Mutex<Session>);
 
-impl std::fmt::Debug for Guard {
+impl std::fmt::Debug for JournalLock {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Guard")
     }
 }
 
-impl Guard {
+impl JournalLock {
     /// Refuses a second restore.
     async fn take(target: &Target) -> Result<Self, JournalError> {
         let session = Self::session(target).await?;
@@ -124,7 +124,7 @@ impl Guard {
     }
 }
 
-impl Guard {
+impl JournalLock {
     /// Keeps the restore's lock as long as it is polled.
     pub(super) async fn keep(&self) -> Infallible {
         loop {
@@ -142,7 +142,7 @@ impl Guard {
         let lock = format!("SELECT pg_catalog.pg_advisory_lock_shared({})", AT_WORK.arguments());
         session.execute(&lock).await?;
         if store::run(session).await? != Some(run) {
-            return Err(Error::Unsuitable("another process has resumed this restore"));
+            return Err(SessionError::Unsuitable("another process has resumed this restore"));
         }
         Ok(())
     }
@@ -150,8 +150,8 @@ impl Guard {
 
 /// Refuses a second restore, and terminates what is left of an earlier one. No session of any
 /// restore is active until [`let_work`].
-pub(super) async fn alone(session: &Session) -> Result<Guard, JournalError> {
-    let guard = Guard::take(session.target()).await?;
+pub(super) async fn alone(session: &Session) -> Result<JournalLock, JournalError> {
+    let guard = JournalLock::take(session.target()).await?;
     let started = Instant::now();
     while !try_lock(session, AT_WORK).await? {
         if started.elapsed() > END_WITHIN {

@@ -15,15 +15,15 @@ use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use crate::archive::stream::{Answer, Item, ItemOf, Sink};
+use crate::archive::stream::{Answer, ItemOf, Sink, StreamItem};
 use crate::archive::{
-    self, Data, DataLocation, Desc, DumpId, Entry, Error, Format, ReadCounter, Toc,
+    self, ArchiveError, Data, DataLocation, Desc, DumpId, Entry, Format, ReadCounter, Toc,
 };
 use crate::restore::error::JournalError;
 use crate::restore::event::Event;
 use crate::restore::facts::Facts;
 use crate::restore::journal::line::Mark;
-use crate::restore::journal::store::Lines;
+use crate::restore::journal::store::JournalLines;
 use crate::server::Session;
 use crate::source::RandomAccess;
 use crate::verify::Digest;
@@ -43,7 +43,7 @@ const ENOUGH: usize = 3;
 
 /// Data that has been loaded.
 #[derive(Clone, Copy)]
-struct Known {
+struct LoadedData {
     /// The entry's place in the table of contents.
     place: usize,
     /// The digest of what was loaded.
@@ -51,14 +51,14 @@ struct Known {
 }
 
 /// The result of a comparison.
-type Verdict = Result<(Known, Digest), Error>;
+type Verdict = Result<(LoadedData, Digest), ArchiveError>;
 
 /// The differences between the data of these lines and the archive, in words. An archive that is
 /// not in files is not compared.
 pub(super) async fn differences(
     facts: &Facts,
     session: &Session,
-    lines: &Lines,
+    lines: &JournalLines,
 ) -> Result<Vec<String>, JournalError> {
     if facts.random.is_none() && !facts.origin.is_file() {
         return Ok(Vec::new());
@@ -66,15 +66,15 @@ pub(super) async fn differences(
     let digest = |entry: &Entry| lines.get(&(entry.dump_id, Mark::Done))?.digest;
     let known = facts.toc.entries.iter().enumerate();
     let known = known.filter(|(_, entry)| facts.random.is_some() || comes_whole(entry));
-    let known = known.filter_map(|(place, entry)| Some(Known { place, then: digest(entry)? }));
-    let mut known: Vec<Known> = known.collect();
+    let known = known.filter_map(|(place, entry)| Some(LoadedData { place, then: digest(entry)? }));
+    let mut known: Vec<LoadedData> = known.collect();
     if known.is_empty() {
         return Ok(Vec::new());
     }
     // The largest first, so that the threads end together.
-    let size = |known: &Known| facts.random.as_ref()?.size(facts.entry(known.place));
+    let size = |known: &LoadedData| facts.random.as_ref()?.size(facts.entry(known.place));
     known.sort_by_cached_key(|known| std::cmp::Reverse(size(known)));
-    let watch = Watch::default();
+    let watch = ReadersWatch::default();
     let _end = End(watch.clone());
     let what = format!(
         "the archive file has changed since the earlier run: comparing the data of {} finished \
@@ -87,7 +87,7 @@ pub(super) async fn differences(
         Some(random) => read_side_by_side(facts, random, known, &watch),
         None => walk(facts, known, &watch),
     };
-    let verdicts = verdicts.map_err(|error| JournalError::Archive(Error::from_io(error)))?;
+    let verdicts = verdicts.map_err(|error| JournalError::Archive(ArchiveError::from_io(error)))?;
     collect(facts, session, verdicts, count, &watch).await
 }
 
@@ -103,7 +103,7 @@ async fn collect(
     session: &Session,
     mut verdicts: UnboundedReceiver<Verdict>,
     count: usize,
-    watch: &Watch,
+    watch: &ReadersWatch,
 ) -> Result<Vec<String>, JournalError> {
     let mut differences = Vec::new();
     let mut missing = count;
@@ -113,7 +113,7 @@ async fn collect(
         tokio::select! {
             verdict = verdicts.recv() => match verdict {
                 Some(verdict) => {
-                    let (Known { place, then }, now) = verdict.map_err(JournalError::Archive)?;
+                    let (LoadedData { place, then }, now) = verdict.map_err(JournalError::Archive)?;
                     missing -= 1;
                     if now != then {
                         let (entry, then, now) = (facts.entry(place).label(), then.short(), now.short());
@@ -124,7 +124,7 @@ async fn collect(
                 // A reader that ended unexpectedly must not pass for one that found no difference.
                 None if missing > 0 => {
                     let what = format!("the data of {missing} finished entries is missing");
-                    let error = Error::missing(what).in_archive(&facts.archive);
+                    let error = ArchiveError::missing(what).in_archive(&facts.archive);
                     return Err(JournalError::Archive(error));
                 }
                 None => break,
@@ -142,12 +142,12 @@ async fn collect(
 
 /// State shared between the readers and the waiting task.
 #[derive(Clone, Default)]
-struct Watch {
+struct ReadersWatch {
     read: Arc<AtomicU64>,
     ended: Arc<AtomicBool>,
 }
 
-impl Watch {
+impl ReadersWatch {
     fn has_ended(&self) -> bool {
         self.ended.load(Ordering::Relaxed)
     }
@@ -155,7 +155,7 @@ impl Watch {
     /// Reads to the end of `reader`, or until no one waits any more.
     fn read_over(&self, reader: &mut dyn Read, buffer: &mut [u8]) -> archive::Result<()> {
         while !self.has_ended() {
-            match reader.read(buffer).map_err(Error::from_io)? {
+            match reader.read(buffer).map_err(ArchiveError::from_io)? {
                 0 => return Ok(()),
                 read => drop(self.read.fetch_add(read as u64, Ordering::Relaxed)),
             }
@@ -165,7 +165,7 @@ impl Watch {
 }
 
 /// Stops the readers when no one waits for them any more.
-struct End(Watch);
+struct End(ReadersWatch);
 
 impl Drop for End {
     fn drop(&mut self) {
@@ -176,8 +176,8 @@ impl Drop for End {
 fn read_side_by_side(
     facts: &Facts,
     random: &RandomAccess,
-    known: Vec<Known>,
-    watch: &Watch,
+    known: Vec<LoadedData>,
+    watch: &ReadersWatch,
 ) -> io::Result<UnboundedReceiver<Verdict>> {
     let (sender, receiver) = unbounded_channel();
     let readers = READERS.min(known.len());
@@ -209,7 +209,7 @@ fn start(read: impl FnOnce() + Send + 'static) -> io::Result<()> {
 fn digest(
     random: &RandomAccess,
     entry: &Entry,
-    watch: &Watch,
+    watch: &ReadersWatch,
     buffer: &mut [u8],
 ) -> archive::Result<Digest> {
     let counter = ReadCounter::hashing();
@@ -225,10 +225,14 @@ fn digest(
 }
 
 /// Reads an archive inside a wrapper.
-fn walk(facts: &Facts, known: Vec<Known>, watch: &Watch) -> io::Result<UnboundedReceiver<Verdict>> {
+fn walk(
+    facts: &Facts,
+    known: Vec<LoadedData>,
+    watch: &ReadersWatch,
+) -> io::Result<UnboundedReceiver<Verdict>> {
     let (verdicts, receiver) = unbounded_channel();
     let (origin, archive) = (facts.origin.clone(), facts.archive.clone());
-    let id = |known: &Known| facts.entry(known.place).dump_id;
+    let id = |known: &LoadedData| facts.entry(known.place).dump_id;
     let left = known.iter().map(|known| (id(known), *known)).collect();
     let mut passing = Passing { left, current: None, watch: watch.clone(), verdicts };
     start(move || {
@@ -241,9 +245,9 @@ fn walk(facts: &Facts, known: Vec<Known>, watch: &Watch) -> io::Result<Unbounded
 
 /// Hashes the data of finished entries as it passes by.
 struct Passing {
-    left: HashMap<DumpId, Known>,
-    current: Option<(Known, Sha256)>,
-    watch: Watch,
+    left: HashMap<DumpId, LoadedData>,
+    current: Option<(LoadedData, Sha256)>,
+    watch: ReadersWatch,
     verdicts: UnboundedSender<Verdict>,
 }
 
@@ -252,7 +256,7 @@ impl Sink for Passing {
         Answer::Take
     }
 
-    fn begin(&mut self, item: &Item) -> Answer {
+    fn begin(&mut self, item: &StreamItem) -> Answer {
         if self.watch.has_ended() {
             return Answer::Stop;
         }

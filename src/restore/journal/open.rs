@@ -6,10 +6,10 @@ use crate::archive::{Desc, DumpId, Entry};
 use crate::restore::error::JournalError;
 use crate::restore::event::Event;
 use crate::restore::facts::Facts;
-use crate::restore::journal::identity::{Identity, Place};
+use crate::restore::journal::identity::{Identity, TargetIdentity};
 use crate::restore::journal::line::Mark;
 use crate::restore::journal::state::{Journal, KeptJournal};
-use crate::restore::journal::store::{self, Found, Head, Lines};
+use crate::restore::journal::store::{self, FoundJournal, Head, JournalLines};
 use crate::restore::journal::{lock, manifest};
 use crate::restore::ledger::{FirstStep, Ledger};
 use crate::restore::options::Transactions;
@@ -55,7 +55,7 @@ pub(crate) async fn open(
     let row =
         session.query_catalogue(sql).await?.into_iter().flatten().flatten().collect::<Vec<_>>();
     let [database, role] = <[String; 2]>::try_from(row).unwrap_or_default();
-    let place = Place { database, role };
+    let place = TargetIdentity { database, role };
     let now = Head {
         identity: Identity::of(
             &ledger.facts.toc,
@@ -114,10 +114,10 @@ fn recall(ledger: &Ledger, journal: &KeptJournal, refilled: &HashSet<DumpId>) {
 async fn go_on(
     facts: &Facts,
     session: &Session,
-    mut found: Found,
+    mut found: FoundJournal,
     now: &Head,
     void: &[&Entry],
-) -> Result<(u32, Lines), JournalError> {
+) -> Result<(u32, JournalLines), JournalError> {
     let void: Vec<_> = void.iter().map(|entry| (entry.dump_id, Mark::Done)).collect();
     found.lines.retain(|line, _| !void.contains(line));
     let mut differences = found.head.identity.differences(&now.identity);
@@ -133,7 +133,7 @@ async fn go_on(
     if !differences.is_empty() {
         return Err(JournalError::Differs { began: found.began, differences });
     }
-    let Found { run, began, lines, .. } = found;
+    let FoundJournal { run, began, lines, .. } = found;
     store::go_on(session, &void, now).await?;
     let done = lines.keys().filter(|(_, mark)| *mark == Mark::Done).count();
     let what = format!("resuming the restore started at {began}: {done} entries already done");
@@ -149,7 +149,7 @@ async fn file_state(facts: &Facts) -> Option<String> {
 }
 
 /// Finished entries whose data in the archive now has a different size.
-fn changed_data(facts: &Facts, found: &Found) -> Vec<String> {
+fn changed_data(facts: &Facts, found: &FoundJournal) -> Vec<String> {
     let Some(random) = &facts.random else {
         return Vec::new();
     };
@@ -198,7 +198,7 @@ fn name(table: &Entry) -> Vec<Option<String>> {
 async fn missing_tables(
     facts: &Facts,
     session: &Session,
-    found: &Found,
+    found: &FoundJournal,
 ) -> Result<Vec<String>, JournalError> {
     let there = tables(session).await?;
     let made = facts.toc.entries.iter().filter(|entry| {
@@ -213,7 +213,7 @@ async fn missing_tables(
 async fn lost_in_a_crash<'a>(
     facts: &'a Facts,
     session: &Session,
-    found: &Found,
+    found: &FoundJournal,
 ) -> Result<Vec<&'a Entry>, JournalError> {
     let mut lost = Vec::new();
     let done = |entry: &&Entry| found.lines.contains_key(&(entry.dump_id, Mark::Done));

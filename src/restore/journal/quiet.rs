@@ -3,7 +3,7 @@
 //! A role that may disable them creates and drops the journal unseen. Other roles empty it instead
 //! of dropping it when a trigger would fire: changes to rows fire no event triggers.
 
-use crate::server::{Error, Result, Session};
+use crate::server::{Result, Session, SessionError};
 
 /// The first server version with the setting `event_triggers` (release notes of 17).
 const SWITCH_SINCE: u32 = 170_000;
@@ -31,7 +31,7 @@ impl Quiet {
         );
         match session.execute(&sql).await {
             Ok(()) => Ok(quiet),
-            Err(error @ Error::Server(_)) if !error.is_connection_lost() => Ok(Self::Not),
+            Err(error @ SessionError::Server(_)) if !error.is_connection_lost() => Ok(Self::Not),
             Err(error) => Err(error),
         }
     }

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::archive::{DumpId, Entry};
 use crate::restore::facts::Facts;
 use crate::restore::journal::line::{DataRead, Mark, OF_ALL};
-use crate::restore::journal::lock::Guard;
+use crate::restore::journal::lock::JournalLock;
 use crate::restore::journal::store;
 use crate::server::{self, Session};
 use crate::verify::Digest;
@@ -16,11 +16,11 @@ use crate::verify::Digest;
 /// The journal of the current restore.
 #[derive(Debug)]
 pub(crate) struct Journal {
-    pub(super) guard: Guard,
+    pub(super) guard: JournalLock,
     /// The number of this run, from 1. See [`super::lock`].
     pub(super) run: u32,
     /// The lines left by earlier runs, with the bytes read from the archive.
-    pub(super) found: store::Lines,
+    pub(super) found: store::JournalLines,
     /// The lines written by this run and confirmed by the server.
     pub(super) written: Mutex<HashSet<(DumpId, Mark)>>,
     /// Whether a line must be on disk before its work counts as done.

@@ -16,7 +16,7 @@ use crate::verify::Digest;
 const FORMAT: &str = "2";
 
 /// Lines, with what was read of the entry's data.
-pub(super) type Lines = HashMap<(DumpId, Mark), DataRead>;
+pub(super) type JournalLines = HashMap<(DumpId, Mark), DataRead>;
 
 /// The journal's header of a run.
 #[derive(Debug)]
@@ -31,13 +31,13 @@ pub(super) struct Head {
 
 /// A journal that was found.
 #[derive(Debug)]
-pub(super) struct Found {
+pub(super) struct FoundJournal {
     pub(super) run: u32,
     /// When the first run started.
     pub(super) began: String,
     /// Of the last run.
     pub(super) head: Head,
-    pub(super) lines: Lines,
+    pub(super) lines: JournalLines,
 }
 
 pub(crate) async fn exists(session: &Session) -> Result<bool> {
@@ -113,7 +113,7 @@ fn or_null(text: &Option<String>) -> String {
 }
 
 /// Reads the journal, if there is one.
-pub(super) async fn find(session: &Session) -> Result<Option<Found>, JournalError> {
+pub(super) async fn find(session: &Session) -> Result<Option<FoundJournal>, JournalError> {
     if !exists(session).await? {
         return Ok(None);
     }
@@ -134,7 +134,7 @@ pub(super) async fn find(session: &Session) -> Result<Option<Found>, JournalErro
     let lines = lines(session).await?;
     let identity =
         Identity::from_json(&identity).ok_or_else(|| damaged("its identity is invalid"))?;
-    Ok(Some(Found {
+    Ok(Some(FoundJournal {
         run: run.parse().map_err(|_| damaged("its run number is invalid"))?,
         began,
         head: Head { identity, server_life: ServerLife::from_text(server_life), file_state },
@@ -143,7 +143,7 @@ pub(super) async fn find(session: &Session) -> Result<Option<Found>, JournalErro
 }
 
 /// All lines.
-pub(super) async fn lines(session: &Session) -> Result<Lines> {
+pub(super) async fn lines(session: &Session) -> Result<JournalLines> {
     let sql = "SELECT dump_id, mark, read, sha256 FROM nocturne.restore_journal_line";
     let rows = session.query_text(sql).await?;
     let line = |row: Vec<Option<String>>| {

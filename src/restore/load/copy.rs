@@ -11,11 +11,11 @@ use bytes::Bytes;
 use tokio::sync::mpsc::Receiver;
 use tokio::sync::{Mutex, MutexGuard};
 
-use crate::archive::{Entry, Error as ArchiveError};
+use crate::archive::{ArchiveError, Entry};
 use crate::restore::error::WorkError;
 use crate::restore::facts::Facts;
 use crate::restore::load::decode::{Piece, RowPiece};
-use crate::restore::load::progress::Progress;
+use crate::restore::load::progress::LoadProgress;
 use crate::restore::load::share::Share;
 use crate::restore::session::lane::Lane;
 use crate::rows::{HEADER, Rows, TRAILER};
@@ -27,7 +27,7 @@ type Queue = Receiver<Result<Piece, ArchiveError>>;
 pub(crate) struct CopyRows<'a> {
     pub(crate) facts: &'a Facts,
     pub(crate) entry: &'a Entry,
-    pub(crate) progress: Progress<'a>,
+    pub(crate) progress: LoadProgress<'a>,
     /// Where other sessions are asked for help, if at all.
     pub(crate) share: Option<Arc<Share<Lane>>>,
     /// Whether the rows are stored frozen, visible to all from the start. Index builds need not
@@ -43,7 +43,7 @@ impl<'a> CopyRows<'a> {
     pub(crate) fn new(
         facts: &'a Facts,
         entry: &'a Entry,
-        progress: Progress<'a>,
+        progress: LoadProgress<'a>,
         queue: Queue,
     ) -> Self {
         let (queue, failed) = (Mutex::new(queue), AtomicBool::new(false));
@@ -235,7 +235,7 @@ impl Places {
     }
 
     /// Adds the archive's row number to an error if it differs from the server's.
-    fn told(&self, error: server::Error) -> WorkError {
+    fn told(&self, error: server::SessionError) -> WorkError {
         let context = error.server().and_then(|error| error.context.as_deref());
         let line = context.and_then(|context| line(context, &self.table));
         match line.and_then(|line| self.row(line).filter(|row| *row != line)) {

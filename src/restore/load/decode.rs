@@ -21,8 +21,8 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::sync::oneshot;
 
 use crate::archive::encoding::{Decoding, Encoding};
-use crate::archive::{Data, Error, ErrorKind, LargeObjects, Result};
-use crate::rows::{Chunk, Chunks, ColumnType, Rows, Transcoder};
+use crate::archive::{ArchiveError, Data, ErrorKind, LargeObjects, Result};
+use crate::rows::{ColumnType, Rows, TextPiece, TextPieces, Transcoder};
 use crate::sql::split::{Batches, Ends};
 use crate::verify::digests::of_large_objects;
 use crate::verify::{Digest, HashingReader};
@@ -59,11 +59,11 @@ pub(crate) struct RowPiece {
     pub(crate) rows: u64,
     /// Whether it ends at the end of a row. If not, the next piece must follow in the same session.
     pub(crate) ends: bool,
-    content: Content,
+    content: PieceRows,
 }
 
 #[derive(Debug)]
-enum Content {
+enum PieceRows {
     Ready(Rows),
     /// A task is converting them to binary format.
     Promised(oneshot::Receiver<Rows>),
@@ -73,17 +73,17 @@ impl RowPiece {
     /// The rows themselves, once they are converted.
     pub(crate) async fn rows(self) -> Result<Rows> {
         match self.content {
-            Content::Ready(rows) => Ok(rows),
-            Content::Promised(rows) => rows
-                .await
-                .map_err(|_| Error::malformed("converting its rows to binary format panicked")),
+            PieceRows::Ready(rows) => Ok(rows),
+            PieceRows::Promised(rows) => rows.await.map_err(|_| {
+                ArchiveError::malformed("converting its rows to binary format panicked")
+            }),
         }
     }
 }
 
 /// How to split an entry's data.
 #[derive(Clone, Debug)]
-pub(crate) enum Kind {
+pub(crate) enum Splitting {
     /// COPY text, sent in binary format if the columns are given.
     Copy { binary: Option<Vec<ColumnType>> },
     /// SQL: INSERT statements, or old comments on large objects.
@@ -94,7 +94,7 @@ pub(crate) enum Kind {
 /// the data must have it.
 pub(crate) fn decode(
     pool: &ThreadPool,
-    kind: Kind,
+    kind: Splitting,
     expected: Option<Digest>,
     open: impl FnOnce() -> Result<Data> + Send + 'static,
 ) -> Receiver<Result<Piece>> {
@@ -102,7 +102,8 @@ pub(crate) fn decode(
     pool.spawn(move || {
         // A panic must not look like the end of the data, which is what a closed channel means.
         let result = catch_unwind(AssertUnwindSafe(|| decode_into(&sender, &kind, expected, open)));
-        let result = result.unwrap_or_else(|_| Err(Error::malformed("its decoder panicked")));
+        let result =
+            result.unwrap_or_else(|_| Err(ArchiveError::malformed("its decoder panicked")));
         if let Err(error) = result {
             // No receiver: the session has failed and reported that.
             let _ = sender.blocking_send(Err(error));
@@ -113,7 +114,7 @@ pub(crate) fn decode(
 
 fn decode_into(
     sender: &Sender<Result<Piece>>,
-    kind: &Kind,
+    kind: &Splitting,
     expected: Option<Digest>,
     open: impl FnOnce() -> Result<Data>,
 ) -> Result<()> {
@@ -137,13 +138,15 @@ fn compare(found: Digest, expected: Digest) -> Result<()> {
     if found == expected {
         return Ok(());
     }
-    Err(Error::new(ErrorKind::Damaged("its contents do not match the digest file".to_owned())))
+    Err(ArchiveError::new(ErrorKind::Damaged(
+        "its contents do not match the digest file".to_owned(),
+    )))
 }
 
-fn send_text(reader: impl Read, kind: &Kind, sender: &Sender<Result<Piece>>) -> Result<()> {
+fn send_text(reader: impl Read, kind: &Splitting, sender: &Sender<Result<Piece>>) -> Result<()> {
     match kind {
-        Kind::Copy { binary } => send_rows(reader, binary.as_deref(), sender),
-        Kind::Sql { encoding, standard_conforming_strings, ends } => {
+        Splitting::Copy { binary } => send_rows(reader, binary.as_deref(), sender),
+        Splitting::Sql { encoding, standard_conforming_strings, ends } => {
             send_statements(reader, encoding, *standard_conforming_strings, *ends, sender)
         }
     }
@@ -159,14 +162,14 @@ fn send_rows(
 ) -> Result<()> {
     let transcoder = columns.map(|columns| Transcoder::new(columns.to_vec()));
     let refused = Arc::new(AtomicBool::new(false));
-    let mut chunks = Chunks::new(reader, columns.map_or(0, |_| LONGEST_BINARY_ROW));
+    let mut chunks = TextPieces::new(reader, columns.map_or(0, |_| LONGEST_BINARY_ROW));
     while let Some(chunk) = chunks.next_chunk()? {
-        let Chunk { before, rows, begins, ends, .. } = chunk;
+        let TextPiece { before, rows, begins, ends, .. } = chunk;
         let content = match &transcoder {
             Some(transcoder) if begins && ends && !refused.load(Ordering::Relaxed) => {
                 transcode(chunk, transcoder.clone(), refused.clone())
             }
-            _ => Content::Ready(Rows::Text(chunk.text)),
+            _ => PieceRows::Ready(Rows::Text(chunk.text)),
         };
         if !send(sender, Piece::Rows(RowPiece { before, rows, ends, content })) {
             break;
@@ -176,7 +179,7 @@ fn send_rows(
 }
 
 /// Starts converting a chunk to binary format, in the pool this runs in.
-fn transcode(chunk: Chunk, mut transcoder: Transcoder, refused: Arc<AtomicBool>) -> Content {
+fn transcode(chunk: TextPiece, mut transcoder: Transcoder, refused: Arc<AtomicBool>) -> PieceRows {
     let (promise, promised) = oneshot::channel();
     rayon::spawn(move || {
         // A panic drops the promise, which is an error of the entry.
@@ -189,7 +192,7 @@ fn transcode(chunk: Chunk, mut transcoder: Transcoder, refused: Arc<AtomicBool>)
             let _ = promise.send(rows);
         }
     });
-    Content::Promised(promised)
+    PieceRows::Promised(promised)
 }
 
 fn send_statements(
@@ -202,8 +205,8 @@ fn send_statements(
     let mut reader = Decoding::new(reader, encoding.clone());
     for batch in Batches::new(&mut reader, standard_conforming_strings, ends) {
         let batch = batch.map_err(|error| match error.kind() {
-            io::ErrorKind::InvalidData => Error::malformed(error.to_string()),
-            _ => Error::from_io(error),
+            io::ErrorKind::InvalidData => ArchiveError::malformed(error.to_string()),
+            _ => ArchiveError::from_io(error),
         })?;
         let sql = String::from_utf8_lossy(batch.sql()).into_owned();
         if !send(sender, Piece::Statements(sql)) {
@@ -211,7 +214,7 @@ fn send_statements(
         }
     }
     // Read to the very end, past what the splitter needs: digests cover all the data.
-    io::copy(&mut reader, &mut io::sink()).map_err(Error::from_io)?;
+    io::copy(&mut reader, &mut io::sink()).map_err(ArchiveError::from_io)?;
     Ok(())
 }
 
@@ -243,7 +246,7 @@ fn send_objects(
 fn send_object(content: &mut impl Read, sender: &Sender<Result<Piece>>) -> Result<()> {
     loop {
         let mut piece = BytesMut::zeroed(OBJECT_PIECE);
-        let read = fill(content, &mut piece).map_err(Error::from_io)?;
+        let read = fill(content, &mut piece).map_err(ArchiveError::from_io)?;
         piece.truncate(read);
         if read == 0 || !send(sender, Piece::ObjectBytes(piece.freeze())) {
             return Ok(());
@@ -279,7 +282,7 @@ mod tests {
         }
         let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
         let open = || Ok(Data::Rows(Box::new(Panics) as Box<dyn Read + Send>));
-        let mut receiver = decode(&pool, Kind::Copy { binary: None }, None, open);
+        let mut receiver = decode(&pool, Splitting::Copy { binary: None }, None, open);
         assert!(receiver.blocking_recv().unwrap().is_err());
         assert!(receiver.blocking_recv().is_none());
     }

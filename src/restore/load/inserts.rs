@@ -27,7 +27,7 @@ pub(crate) struct Inserts<'a> {
     /// Rows of the statements that succeeded, as far as the server reported them.
     sent: u64,
     refused: u64,
-    first: Option<server::Error>,
+    first: Option<server::SessionError>,
 }
 
 impl<'a> Inserts<'a> {

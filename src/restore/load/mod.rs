@@ -22,16 +22,16 @@ use crate::archive::{Desc, Entry, ReadCounter};
 use crate::restore::error::WorkError;
 use crate::restore::event::Event;
 use crate::restore::facts::Facts;
-use crate::restore::journal::line::Line;
+use crate::restore::journal::line::JournalLine;
 use crate::restore::ledger::Ledger;
 use crate::restore::load::copy::CopyRows;
 use crate::restore::load::copy_format::binary_columns;
 use crate::restore::load::inserts::Inserts;
 use crate::restore::load::loaded::{Loaded, stored_as_sent};
-use crate::restore::load::pieces::Pieces;
+use crate::restore::load::pieces::EntryPieces;
 use crate::restore::load::row_triggers::triggers_take_rows;
 use crate::restore::load::share::Joining;
-use crate::restore::load::source::Source;
+use crate::restore::load::source::DataSource;
 use crate::restore::load::together::load_with_help;
 use crate::restore::load::transaction::{Surroundings, Triggers};
 use crate::restore::session::lane::Lane;
@@ -46,7 +46,7 @@ const TRUNCATED_FROM: u64 = 8 * 1024;
 pub(crate) async fn load(
     lane: &mut Lane,
     entry: &Entry,
-    mut source: Source,
+    mut source: DataSource,
     triggers: Triggers,
 ) -> Result<Loaded, WorkError> {
     let facts = lane.facts.clone();
@@ -68,7 +68,7 @@ pub(crate) async fn load(
         Some(_) => ReadCounter::hashing(),
         None => ReadCounter::default(),
     };
-    let mut pieces = Pieces::open(&ledger, entry, source, columns, &counter)?;
+    let mut pieces = EntryPieces::open(&ledger, entry, source, columns, &counter)?;
     let resumed = lane.journal.may_be_half_loaded();
     let pays = size.is_none_or(|size| size >= TRUNCATED_FROM) || resumed;
     let mut surroundings = Surroundings {
@@ -142,7 +142,7 @@ async fn load_rows_together(
     lane: &mut Lane,
     rows: &CopyRows<'_>,
     joining: Joining<'_, Lane>,
-    line: Option<Line>,
+    line: Option<JournalLine>,
 ) -> Result<Loaded, WorkError> {
     let mut taker = rows.taker();
     let first = taker.next().await?;

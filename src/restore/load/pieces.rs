@@ -6,41 +6,41 @@ use tokio::sync::mpsc::Receiver;
 
 use crate::archive::objects::ObjectsDue;
 use crate::archive::stream::ItemReader;
-use crate::archive::{Desc, Entry, Error as ArchiveError, ReadCounter};
+use crate::archive::{ArchiveError, Desc, Entry, ReadCounter};
 use crate::restore::error::WorkError;
 use crate::restore::facts::Facts;
-use crate::restore::journal::line::{Line, Mark};
+use crate::restore::journal::line::{JournalLine, Mark};
 use crate::restore::ledger::Ledger;
-use crate::restore::load::decode::{Kind, Piece, decode};
+use crate::restore::load::decode::{Piece, Splitting, decode};
 use crate::restore::load::inserts::Inserts;
 use crate::restore::load::loaded::Loaded;
-use crate::restore::load::progress::Progress;
-use crate::restore::load::source::{Source, SourceKind};
+use crate::restore::load::progress::LoadProgress;
+use crate::restore::load::source::{DataSource, SourceKind};
 use crate::rows::ColumnType;
 use crate::server::Session;
 use crate::sql::split::Ends;
 
 /// The pieces of an entry's data, with the progress so far.
-pub(crate) struct Pieces<'a> {
+pub(crate) struct EntryPieces<'a> {
     facts: &'a Facts,
     entry: &'a Entry,
     pub(crate) receiver: Receiver<Result<Piece, ArchiveError>>,
-    pub(crate) progress: Progress<'a>,
+    pub(crate) progress: LoadProgress<'a>,
     /// Whether this is one of several parts of the entry's data.
     partial: bool,
 }
 
-impl<'a> Pieces<'a> {
+impl<'a> EntryPieces<'a> {
     pub(crate) fn open(
         ledger: &'a Ledger,
         entry: &'a Entry,
-        source: Source,
+        source: DataSource,
         columns: Option<Vec<ColumnType>>,
         counter: &ReadCounter,
     ) -> Result<Self, WorkError> {
         let facts: &Facts = &ledger.facts;
         let kind = if entry.copy_stmt.is_empty() {
-            Kind::Sql {
+            Splitting::Sql {
                 encoding: facts.toc.encoding.clone(),
                 standard_conforming_strings: facts.toc.standard_conforming_strings,
                 ends: match entry.desc {
@@ -49,7 +49,7 @@ impl<'a> Pieces<'a> {
                 },
             }
         } else {
-            Kind::Copy { binary: columns }
+            Splitting::Copy { binary: columns }
         };
         let reading = counter.clone();
         let partial = source.is_one_object();
@@ -80,14 +80,14 @@ impl<'a> Pieces<'a> {
                 Err(ArchiveError::missing("its data block is missing from the archive"))
             }),
         };
-        let progress = Progress::new(facts, entry, counter.clone());
+        let progress = LoadProgress::new(facts, entry, counter.clone());
         Ok(Self { facts, entry, receiver, progress, partial })
     }
 
     /// The journal line to write when everything is loaded. If the data is in several parts, each
     /// part can be loaded again, and whether all are done is not known here.
-    pub(crate) fn line(&self) -> Option<Line> {
-        (!self.partial).then(|| Line::of(self.entry, Mark::Done))
+    pub(crate) fn line(&self) -> Option<JournalLine> {
+        (!self.partial).then(|| JournalLine::of(self.entry, Mark::Done))
     }
 
     pub(crate) async fn next(&mut self) -> Result<Option<Piece>, WorkError> {

@@ -13,7 +13,7 @@ use crate::verify::Digest;
 const PROGRESS_EVERY: Duration = Duration::from_millis(200);
 
 /// The totals so far, over all sessions that load the entry.
-pub(crate) struct Progress<'a> {
+pub(crate) struct LoadProgress<'a> {
     facts: &'a Facts,
     entry: &'a Entry,
     counter: ReadCounter,
@@ -25,7 +25,7 @@ struct State {
     told: Instant,
 }
 
-impl<'a> Progress<'a> {
+impl<'a> LoadProgress<'a> {
     /// Starts at zero. `counter` counts what is read from the archive.
     pub(crate) fn new(facts: &'a Facts, entry: &'a Entry, counter: ReadCounter) -> Self {
         let state = State { loaded: Loaded::default(), told: Instant::now() };

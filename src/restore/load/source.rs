@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use crate::archive::Entry;
-use crate::archive::stream::{Item, ItemOf};
+use crate::archive::stream::{ItemOf, StreamItem};
 use crate::restore::facts::Facts;
 use crate::restore::load::share::Shares;
 use crate::restore::session::lane::Lane;
-use crate::restore::stream::read_ahead::Reader;
+use crate::restore::stream::read_ahead::ItemReceiver;
 
 /// An entry's data before it is loaded.
-pub(crate) struct Source {
+pub(crate) struct DataSource {
     pub(crate) kind: SourceKind,
     /// Offers the table to other sessions, if they may help.
     pub(crate) help: Option<Arc<Shares<Lane>>>,
@@ -21,17 +21,17 @@ pub(crate) enum SourceKind {
     /// From a seekable archive; or the entry has no data.
     Archive,
     /// From a stream.
-    Stream { item: Box<Item>, reader: Reader },
+    Stream { item: Box<StreamItem>, reader: ItemReceiver },
 }
 
-impl Source {
+impl DataSource {
     /// From a seekable archive; or the entry has no data.
     pub(crate) fn archive() -> Self {
         Self { kind: SourceKind::Archive, help: None }
     }
 
     /// From a stream.
-    pub(crate) fn stream(item: Item, reader: Reader) -> Self {
+    pub(crate) fn stream(item: StreamItem, reader: ItemReceiver) -> Self {
         Self { kind: SourceKind::Stream { item: Box::new(item), reader }, help: None }
     }
 

@@ -15,7 +15,7 @@ use futures::stream::FuturesUnordered;
 use crate::error::chain;
 use crate::restore::error::WorkError;
 use crate::restore::event::{EntryRef, Event};
-use crate::restore::journal::line::{Line, Mark};
+use crate::restore::journal::line::{JournalLine, Mark};
 use crate::restore::load::copy::{CopyRows, Taker};
 use crate::restore::load::decode::RowPiece;
 use crate::restore::load::loaded::{Loaded, stored_as_sent};
@@ -49,7 +49,7 @@ pub(crate) async fn load_with_help(
     taker: Taker<'_>,
     first: Option<RowPiece>,
     mut joining: Joining<'_, Lane>,
-    line: Option<Line>,
+    line: Option<JournalLine>,
 ) -> Result<Loaded, WorkError> {
     let facts = rows.facts;
     let ledger = lane.ledger.clone();
@@ -166,7 +166,7 @@ async fn commit(
     rows: &CopyRows<'_>,
     lane: &mut Lane,
     helpers: &mut [Helper],
-    line: Option<Line>,
+    line: Option<JournalLine>,
 ) -> Result<(), WorkError> {
     let ledger = lane.ledger.clone();
     // An interrupted restore waits for this, so that it does not end between two commits.
@@ -180,7 +180,7 @@ async fn commit(
             for lane in &mut open[number + 1..] {
                 lane.roll_back_own().await;
             }
-            let may_be_there = number > 0 || matches!(error, server::Error::Protocol(..));
+            let may_be_there = number > 0 || matches!(error, server::SessionError::Protocol(..));
             if may_be_there && let Some(last) = open.pop() {
                 empty(rows, last).await?;
             }

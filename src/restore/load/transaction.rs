@@ -2,7 +2,7 @@
 
 use crate::archive::Entry;
 use crate::restore::error::{Shortfall, WorkError};
-use crate::restore::journal::line::Line;
+use crate::restore::journal::line::JournalLine;
 use crate::restore::load::inserts::{BACK, SAVE};
 use crate::restore::load::loaded::Loaded;
 use crate::restore::session::lane::Lane;
@@ -28,7 +28,7 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) truncate: bool,
     pub(crate) triggers: Triggers,
     /// The journal line to write.
-    pub(crate) line: Option<Line>,
+    pub(crate) line: Option<JournalLine>,
 }
 
 impl Surroundings<'_> {

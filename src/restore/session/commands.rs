@@ -4,7 +4,7 @@
 
 use crate::archive::Entry;
 use crate::restore::error::WorkError;
-use crate::restore::journal::line::Line;
+use crate::restore::journal::line::JournalLine;
 use crate::restore::session::lane::Lane;
 use crate::restore::session::once::{Once, Statements};
 use crate::restore::session::retry::is_refusal;
@@ -67,7 +67,7 @@ impl Lane {
         entry: &Entry,
         commands: &[Command<'_>],
         once: Once,
-        line: Option<Line>,
+        line: Option<JournalLine>,
     ) -> Result<(), Refused> {
         if self.journal.get().is_some() {
             let texts = || {

@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 
 use crate::restore::error::WorkError;
 use crate::restore::event::Event;
-use crate::restore::journal::line::Line;
+use crate::restore::journal::line::JournalLine;
 use crate::restore::journal::store::has;
 use crate::restore::session::lane::Lane;
 use crate::restore::session::retry::repeating;
 use crate::server::{
-    Class, Error, PATIENCE, Result, TransactionId, TransactionOutcome, WhileItWorks,
+    Class, PATIENCE, Result, SessionError, TransactionId, TransactionOutcome, WhileItWorks,
 };
 
 /// How long to wait for a lost session that is not working: it waits for a lock, for its client or
@@ -34,13 +34,13 @@ impl Lane {
 
     /// Commits it, with a journal line if a journal is kept. An error means that none of it is in
     /// the database.
-    pub(crate) async fn commit_own(&mut self, line: Option<Line>) -> Result<()> {
+    pub(crate) async fn commit_own(&mut self, line: Option<JournalLine>) -> Result<()> {
         self.finish_own("", line).await
     }
 
     /// Commits it, with these statements, the line and COMMIT in one message: the server runs all
     /// of it even if it loses its client.
-    pub(crate) async fn finish_own(&mut self, sql: &str, line: Option<Line>) -> Result<()> {
+    pub(crate) async fn finish_own(&mut self, sql: &str, line: Option<JournalLine>) -> Result<()> {
         let journal = self.journal.clone();
         let line = line.zip(journal.get());
         let of_line = line.map(|(line, journal)| journal.line(line.entry, line.mark, line.data));
@@ -78,7 +78,7 @@ impl Lane {
         }
     }
 
-    async fn write_line(&mut self, line: Line) -> Result<()> {
+    async fn write_line(&mut self, line: JournalLine) -> Result<()> {
         let Some(journal) = self.journal.get() else {
             return Ok(());
         };
@@ -87,7 +87,7 @@ impl Lane {
     }
 
     /// Writes a line that need not be in the transaction of its work.
-    pub(crate) async fn record(&mut self, line: Line) -> Result<(), WorkError> {
+    pub(crate) async fn record(&mut self, line: JournalLine) -> Result<(), WorkError> {
         let mut pauses = repeating();
         loop {
             let written = match self.renew().await {
@@ -113,7 +113,7 @@ impl Lane {
     pub(crate) async fn was_committed(
         &mut self,
         id: &TransactionId,
-        line: Option<Line>,
+        line: Option<JournalLine>,
     ) -> Result<bool> {
         let ledger = self.ledger.clone();
         let mut pauses = repeating();
@@ -136,11 +136,15 @@ impl Lane {
             Ok(None) => ("the server does not report its outcome", None),
             Err(error) => ("its outcome cannot be looked up", Some(error.into())),
         };
-        Err(Error::Protocol(format!("connection lost at COMMIT, and {what}"), source))
+        Err(SessionError::Protocol(format!("connection lost at COMMIT, and {what}"), source))
     }
 
     /// Asks the server, or the journal. `None` if neither can tell.
-    async fn look_up(&mut self, id: &TransactionId, line: Option<Line>) -> Result<Option<bool>> {
+    async fn look_up(
+        &mut self,
+        id: &TransactionId,
+        line: Option<JournalLine>,
+    ) -> Result<Option<bool>> {
         self.renew().await?;
         let mut outcome = self.outcome(id).await;
         if matches!(outcome, Ok(TransactionOutcome::InProgress)) {
@@ -151,7 +155,7 @@ impl Lane {
         match (outcome, line) {
             (Ok(TransactionOutcome::InProgress), _) => Ok(None),
             // Also correct after a server crash, when the transaction ID is unknown.
-            (Ok(_) | Err(Error::Server(_)), Some(Line { entry, mark, .. })) => {
+            (Ok(_) | Err(SessionError::Server(_)), Some(JournalLine { entry, mark, .. })) => {
                 has(session, entry, mark).await.map(Some)
             }
             (Ok(TransactionOutcome::Committed), None) => Ok(Some(true)),
@@ -193,7 +197,7 @@ impl Lane {
             let session = self.session().await?;
             match lost.end(session, PATIENCE).await {
                 // Without the privilege to terminate it, wait for its locks.
-                Err(error @ Error::Server(_)) if !error.is_connection_lost() => {}
+                Err(error @ SessionError::Server(_)) if !error.is_connection_lost() => {}
                 ended => drop(ended?),
             }
             self.lost.pop();

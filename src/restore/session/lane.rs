@@ -89,14 +89,14 @@ impl Lane {
             let session = self.connect().await?;
             self.keep(session);
         }
-        self.session.as_ref().ok_or(crate::server::Error::Lost(None))
+        self.session.as_ref().ok_or(crate::server::SessionError::Lost(None))
     }
 
     /// Opens the first session of a restore. Waits for a server that is not accepting sessions yet.
     pub(crate) async fn open_first(&mut self) -> Result<()> {
         let facts = self.facts.clone();
         let connect = || async { Box::pin(self.connect()).await };
-        let waits = |error: &crate::server::Error| {
+        let waits = |error: &crate::server::SessionError| {
             let message = format!("waiting for the server: {}", chain(error));
             facts.events.send(Event::Warning { message });
         };
@@ -135,7 +135,7 @@ impl Lane {
         let limit = PATIENCE + NO_ANSWER;
         let session = tokio::time::timeout(limit, session)
             .await
-            .unwrap_or_else(|_| Err(crate::server::Error::Timeout(limit.as_secs())));
+            .unwrap_or_else(|_| Err(crate::server::SessionError::Timeout(limit.as_secs())));
         let session = match session {
             Ok(session) => self.same_server(&session.0).await.map(|()| session),
             Err(error) => Err(error),
@@ -167,7 +167,7 @@ impl Lane {
             "the server crashed or was replaced during the restore: the last changes may be lost, \
              restore again"
         };
-        Err(crate::server::Error::Lost(Some(what.into())))
+        Err(crate::server::SessionError::Lost(Some(what.into())))
     }
 
     async fn connect(&self) -> Result<(Session, Option<Backend>)> {

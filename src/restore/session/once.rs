@@ -2,9 +2,11 @@
 //! the entry's line are one transaction; the rest of this is about restores without one.
 //!
 //! A statement whose session was lost may have succeeded. So most run in a separate transaction,
-//! whose ID is known before COMMIT is sent ([`Session::execute_numbered`]), and the server is asked
+//! whose ID is known before COMMIT is sent ([`execute_numbered`]), and the server is asked
 //! for its outcome. Idempotent statements are simply run again. Only what allows neither fails with
 //! its session: creating a database, and what cannot run in a transaction block.
+//!
+//! [`execute_numbered`]: crate::server::Session::execute_numbered
 //!
 //! What the lost session still runs is terminated first: it would hold locks for no one, or
 //! interfere.
@@ -13,7 +15,7 @@ use std::borrow::Cow;
 
 use crate::archive::{Desc, Entry};
 use crate::restore::error::WorkError;
-use crate::restore::journal::line::{Line, Mark};
+use crate::restore::journal::line::{JournalLine, Mark};
 use crate::restore::session::lane::Lane;
 use crate::restore::session::retry::{pause, repeating};
 use crate::server::{NotDone, Result};
@@ -160,7 +162,7 @@ impl Lane {
         sql: &str,
         mark: Mark,
     ) -> Result<(), WorkError> {
-        let line = Some(Line::of(entry, mark));
+        let line = Some(JournalLine::of(entry, mark));
         let one = || Box::new(std::iter::once(Cow::Borrowed(sql))) as Statements<'_>;
         self.run_recorded(entry, one, Once::of(entry), line).await
     }
@@ -173,7 +175,7 @@ impl Lane {
         entry: &Entry,
         statements: impl Fn() -> Statements<'a>,
         once: Once,
-        line: Option<Line>,
+        line: Option<JournalLine>,
     ) -> Result<(), WorkError> {
         let ledger = self.ledger.clone();
         if self.journal.get().is_none() {
@@ -201,7 +203,7 @@ impl Lane {
         &mut self,
         entry: &Entry,
         statements: Statements<'_>,
-        line: Option<Line>,
+        line: Option<JournalLine>,
     ) -> Result<(), WorkError> {
         self.renew().await?;
         // Otherwise the same statement could run in several sessions at once.

@@ -13,7 +13,7 @@ use crate::error::chain;
 use crate::restore::error::WorkError;
 use crate::restore::event::Event;
 use crate::restore::ledger::Ledger;
-use crate::server::{Class, Error};
+use crate::server::{Class, SessionError};
 
 /// Pauses between attempts of a statement, or of everything an entry needs.
 pub(crate) fn repeating() -> ExponentialBackoff {
@@ -55,7 +55,7 @@ pub(crate) async fn pause(
 }
 
 /// Whether the server refused this statement but may accept the next one.
-pub(crate) fn is_refusal(error: &Error) -> bool {
+pub(crate) fn is_refusal(error: &SessionError) -> bool {
     let goes_on = !matches!(error.class(), Class::Retry | Class::Fatal);
-    matches!(error, Error::Server(_)) && goes_on && !error.is_connection_lost()
+    matches!(error, SessionError::Server(_)) && goes_on && !error.is_connection_lost()
 }

@@ -9,7 +9,7 @@ use crate::error::chain;
 use crate::restore::event::Event;
 use crate::restore::ledger::Ledger;
 use crate::restore::server_setting::set;
-use crate::server::{Error, Result, Session};
+use crate::server::{Result, Session, SessionError};
 
 /// The setting that bounds the memory of index builds and of the checks of foreign keys.
 const MEMORY: &str = "maintenance_work_mem";
@@ -28,11 +28,11 @@ const MOST_OF_FREE_MEMORY: u64 = 128 << 20;
 /// machine, if known.
 ///
 /// # Errors
-/// [`Error::Setting`] when the server refuses what the user asked for. Our own settings stay
+/// [`SessionError::Setting`] when the server refuses what the user asked for. Our own settings stay
 /// unchanged if refused.
 pub(crate) async fn apply(ledger: &Ledger, session: &Session, free: Option<u64>) -> Result<()> {
     for setting in &ledger.facts.options.settings {
-        session.execute(&setting.sql()).await.map_err(|source| Error::Setting {
+        session.execute(&setting.sql()).await.map_err(|source| SessionError::Setting {
             name: setting.name().to_owned(),
             source: Box::new(source),
         })?;

@@ -10,12 +10,12 @@ use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
-use crate::archive::stream::{Answer, Item, ItemOf, Piece, Sink};
-use crate::archive::{Desc, DumpId, Error, ErrorKind, Format, Toc};
+use crate::archive::stream::{Answer, ItemBytes, ItemOf, Sink, StreamItem};
+use crate::archive::{ArchiveError, Desc, DumpId, ErrorKind, Format, Toc};
 use crate::restore::event::Event;
 use crate::restore::facts::Facts;
 use crate::restore::journal::state::KeptJournal;
-use crate::restore::stream::read_ahead::{ReadAhead, Reader, Writer};
+use crate::restore::stream::read_ahead::{ItemReceiver, ItemSender, ReadAhead};
 use crate::source::{StreamAccess, bytes_behind};
 use crate::verify::Digest;
 
@@ -23,21 +23,22 @@ use crate::verify::Digest;
 #[derive(Debug)]
 pub(crate) enum Arrival {
     /// The data of the entry at this place starts.
-    Item { place: usize, item: Item, reader: Reader },
+    Item { place: usize, item: StreamItem, reader: ItemReceiver },
     /// The stream has ended, successfully or not.
-    End(Result<(), Error>),
+    End(Result<(), ArchiveError>),
 }
 
 /// A stream whose data is being read.
-pub(crate) struct Stream {
+pub(crate) struct StreamedData {
     pub(crate) arrivals: Receiver<Arrival>,
     pub(crate) ahead: Arc<ReadAhead>,
 }
 
-impl Stream {
+impl StreamedData {
     /// The next arrival; `None` when read-ahead memory is full.
     pub(crate) async fn next(&mut self) -> Option<Arrival> {
-        let gone = || Arrival::End(Err(Error::truncated("the stream reader stopped unexpectedly")));
+        let gone =
+            || Arrival::End(Err(ArchiveError::truncated("the stream reader stopped unexpectedly")));
         tokio::select! {
             arrival = self.arrivals.recv() => Some(arrival.unwrap_or_else(gone)),
             () = self.ahead.filled() => None,
@@ -46,7 +47,7 @@ impl Stream {
 }
 
 /// Starts reading the stream's data.
-pub(crate) fn start(stream: StreamAccess, facts: Arc<Facts>, journal: KeptJournal) -> Stream {
+pub(crate) fn start(stream: StreamAccess, facts: Arc<Facts>, journal: KeptJournal) -> StreamedData {
     let (sender, arrivals) = channel(1);
     let changed: Changed = Arc::default();
     let ahead = ReadAhead::new(facts.options.read_ahead);
@@ -56,11 +57,11 @@ pub(crate) fn start(stream: StreamAccess, facts: Arc<Facts>, journal: KeptJourna
         // If there is no receiver, the restore is already over.
         let _ = sender.blocking_send(Arrival::End(result));
     });
-    Stream { arrivals, ahead }
+    StreamedData { arrivals, ahead }
 }
 
 /// Why the stream is not the one an earlier run read, if it differs.
-type Changed = Arc<OnceLock<Error>>;
+type Changed = Arc<OnceLock<ArchiveError>>;
 
 struct Feed {
     facts: Arc<Facts>,
@@ -74,7 +75,7 @@ struct Feed {
     objects: HashMap<u32, usize>,
     /// The entry of all large objects, if there is only one and the TOC does not list its objects.
     only_objects: Option<usize>,
-    current: Option<Writer>,
+    current: Option<ItemSender>,
     /// Data that an earlier run loaded and that is now passing by again: its entry, its digest at
     /// that time, and the hash of what has arrived so far.
     compared: Option<(usize, Digest, Sha256)>,
@@ -127,7 +128,7 @@ impl Feed {
         }
     }
 
-    fn pass_on(&mut self, piece: Piece) -> Answer {
+    fn pass_on(&mut self, piece: ItemBytes) -> Answer {
         match &self.current {
             Some(current) if current.send(piece) => Answer::Take,
             // A session that has given up on the entry must not block the others.
@@ -144,7 +145,7 @@ impl Sink for Feed {
         Answer::Take
     }
 
-    fn begin(&mut self, item: &Item) -> Answer {
+    fn begin(&mut self, item: &StreamItem) -> Answer {
         // It may hold the memory that is waited for here.
         self.current = None;
         let Some(place) = self.place(item.of) else {
@@ -174,7 +175,7 @@ impl Sink for Feed {
                 hash.update(&bytes);
                 Answer::Take
             }
-            None => self.pass_on(Piece::Bytes(bytes)),
+            None => self.pass_on(ItemBytes::Bytes(bytes)),
         }
     }
 
@@ -189,12 +190,12 @@ impl Sink for Feed {
                 then.short(),
                 now.short()
             );
-            let error = Error::new(ErrorKind::Changed(what));
+            let error = ArchiveError::new(ErrorKind::Changed(what));
             let entry = self.facts.entry(place);
             let _ = self.changed.set(self.facts.in_entry(error, entry));
             return Answer::Stop;
         }
-        let answer = self.pass_on(Piece::End);
+        let answer = self.pass_on(ItemBytes::End);
         self.current = None;
         answer
     }

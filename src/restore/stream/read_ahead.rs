@@ -3,7 +3,7 @@
 //!
 //! The stream's thread reserves memory before it passes bytes on, and waits while there is none;
 //! that is the back-pressure. All items together hold at most the number of bytes given to
-//! [`ReadAhead::new`]. The item currently arriving may hold [`LEAST`] on top of that once a session
+//! [`ReadAhead::new`]. The item currently arriving may hold [`ARRIVING_ITEM_MAY_HOLD`] on top of that once a session
 //! reads it: otherwise the session could wait for the stream while the stream waits for memory that
 //! only this session would free.
 
@@ -12,10 +12,10 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use crate::archive::stream::Piece;
+use crate::archive::stream::ItemBytes;
 
 /// Bytes that the arriving item may hold when a session reads it, however full the memory is.
-const LEAST: u64 = 2 << 20;
+const ARRIVING_ITEM_MAY_HOLD: u64 = 2 << 20;
 
 /// Bytes that an item takes besides its contents: its place in the list and the slots of its first
 /// pieces.
@@ -70,7 +70,7 @@ impl ReadAhead {
     }
 
     /// Starts an item. Waits for memory for it.
-    pub(crate) fn begin(self: &Arc<Self>) -> (Writer, Reader) {
+    pub(crate) fn begin(self: &Arc<Self>) -> (ItemSender, ItemReceiver) {
         let item = {
             let mut state = self.state();
             (state.of_current, state.taken) = (0, false);
@@ -79,8 +79,8 @@ impl ReadAhead {
         };
         let begun = self.hold(item, ITEM, || true);
         let (pieces, receiver) = unbounded_channel();
-        let reader = Reader { pieces: receiver, begun, taken: false, current: None };
-        (Writer { ahead: self.clone(), item, pieces }, reader)
+        let reader = ItemReceiver { pieces: receiver, begun, taken: false, current: None };
+        (ItemSender { ahead: self.clone(), item, pieces }, reader)
     }
 
     /// Waits for memory, on the stream's thread, as long as the bytes are wanted.
@@ -89,7 +89,7 @@ impl ReadAhead {
         // A piece larger than the whole buffer goes through alone.
         while state.held > 0
             && state.held + bytes > self.most
-            && !(state.taken && state.of_current + bytes <= LEAST)
+            && !(state.taken && state.of_current + bytes <= ARRIVING_ITEM_MAY_HOLD)
             && wanted()
         {
             state.waits = true;
@@ -136,29 +136,29 @@ impl Drop for Held {
 }
 
 /// The sending end of an item, for the stream's thread.
-pub(crate) struct Writer {
+pub(crate) struct ItemSender {
     ahead: Arc<ReadAhead>,
     item: u64,
-    pieces: UnboundedSender<(Piece, Option<Held>)>,
+    pieces: UnboundedSender<(ItemBytes, Option<Held>)>,
 }
 
-impl Writer {
+impl ItemSender {
     /// Passes a piece on. Waits for memory. Returns false when the receiver is gone.
-    pub(crate) fn send(&self, piece: Piece) -> bool {
+    pub(crate) fn send(&self, piece: ItemBytes) -> bool {
         let held = match &piece {
-            Piece::Bytes(bytes) => {
+            ItemBytes::Bytes(bytes) => {
                 let wanted = || !self.pieces.is_closed();
                 Some(self.ahead.hold(self.item, bytes.len() as u64, wanted))
             }
-            Piece::End => None,
+            ItemBytes::End => None,
         };
         self.pieces.send((piece, held)).is_ok()
     }
 }
 
 /// The receiving end of an item.
-pub(crate) struct Reader {
-    pieces: UnboundedReceiver<(Piece, Option<Held>)>,
+pub(crate) struct ItemReceiver {
+    pieces: UnboundedReceiver<(ItemBytes, Option<Held>)>,
     /// Memory for the item itself.
     begun: Held,
     /// Whether a session reads it.
@@ -167,13 +167,13 @@ pub(crate) struct Reader {
     current: Option<Held>,
 }
 
-impl std::fmt::Debug for Reader {
+impl std::fmt::Debug for ItemReceiver {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Reader")
     }
 }
 
-impl Reader {
+impl ItemReceiver {
     /// A session starts to read: the item may arrive now, however full the memory is.
     pub(crate) fn take(&mut self) {
         let Held { ahead, item, .. } = &self.begun;
@@ -185,7 +185,7 @@ impl Reader {
     }
 
     /// Waits for the next piece. `None` if the stream ends before the item does.
-    pub(crate) fn next(&mut self) -> Option<Piece> {
+    pub(crate) fn next(&mut self) -> Option<ItemBytes> {
         self.current = None;
         let (piece, held) = self.pieces.blocking_recv()?;
         self.current = held;
@@ -193,7 +193,7 @@ impl Reader {
     }
 }
 
-impl Drop for Reader {
+impl Drop for ItemReceiver {
     fn drop(&mut self) {
         // A sender waiting to send a piece notices this, and the held memory is released right
         // after.
@@ -213,8 +213,8 @@ mod tests {
 
     const MIB: u64 = 1 << 20;
 
-    fn piece(bytes: u64) -> Piece {
-        Piece::Bytes(Bytes::from(vec![0; usize::try_from(bytes).unwrap()]))
+    fn piece(bytes: u64) -> ItemBytes {
+        ItemBytes::Bytes(Bytes::from(vec![0; usize::try_from(bytes).unwrap()]))
     }
 
     fn wait_until_full(ahead: &ReadAhead) {
@@ -227,7 +227,7 @@ mod tests {
     fn several_items_are_buffered_until_full() {
         let ahead = ReadAhead::new(3 * MIB);
         let (first, mut one) = ahead.begin();
-        assert!(first.send(piece(MIB)) && first.send(Piece::End));
+        assert!(first.send(piece(MIB)) && first.send(ItemBytes::End));
         let (second, two) = ahead.begin();
         assert!(second.send(piece(MIB)));
         assert!(!ahead.is_full());
@@ -238,8 +238,8 @@ mod tests {
         });
         wait_until_full(&ahead);
         assert!(was_sent.try_recv().is_err());
-        assert!(matches!(one.next(), Some(Piece::Bytes(_))));
-        assert!(matches!(one.next(), Some(Piece::End)));
+        assert!(matches!(one.next(), Some(ItemBytes::Bytes(_))));
+        assert!(matches!(one.next(), Some(ItemBytes::End)));
         drop(one);
         assert!(was_sent.recv().unwrap());
         drop((thread.join().unwrap(), two));
@@ -254,7 +254,7 @@ mod tests {
         let (second, mut two) = ahead.begin();
         let thread = thread::spawn(move || {
             (0..20).for_each(|_| assert!(second.send(piece(MIB))));
-            assert!(second.send(Piece::End));
+            assert!(second.send(ItemBytes::End));
         });
         wait_until_full(&ahead);
         assert!(ahead.is_stuck());
@@ -262,11 +262,11 @@ mod tests {
         for _ in 0..19 {
             wait_until_full(&ahead);
             assert!(!ahead.is_stuck(), "it is being read");
-            assert!(ahead.state().held <= 4 * MIB + LEAST);
-            assert!(matches!(two.next(), Some(Piece::Bytes(_))));
+            assert!(ahead.state().held <= 4 * MIB + ARRIVING_ITEM_MAY_HOLD);
+            assert!(matches!(two.next(), Some(ItemBytes::Bytes(_))));
         }
-        assert!(matches!(two.next(), Some(Piece::Bytes(_))));
-        assert!(matches!(two.next(), Some(Piece::End)));
+        assert!(matches!(two.next(), Some(ItemBytes::Bytes(_))));
+        assert!(matches!(two.next(), Some(ItemBytes::End)));
         thread.join().unwrap();
         assert!(ahead.state().held <= 3 * MIB + 2 * ITEM);
         assert_eq!(ahead.state().reading, 1);
@@ -292,7 +292,7 @@ mod tests {
         let ahead = ReadAhead::new(MIB);
         let (writer, reader) = ahead.begin();
         assert!(writer.send(piece(MIB - ITEM)));
-        let thread = thread::spawn(move || (writer.send(piece(MIB)), writer.send(Piece::End)));
+        let thread = thread::spawn(move || (writer.send(piece(MIB)), writer.send(ItemBytes::End)));
         wait_until_full(&ahead);
         drop(reader);
         assert_eq!(thread.join().unwrap(), (false, false));
@@ -307,9 +307,11 @@ mod tests {
         reader.take();
         assert_eq!(ahead.state().reading, 1);
         let thread = thread::spawn(move || {
-            assert!(writer.send(piece(MIB)) && writer.send(piece(MIB)) && writer.send(Piece::End));
+            assert!(
+                writer.send(piece(MIB)) && writer.send(piece(MIB)) && writer.send(ItemBytes::End)
+            );
         });
-        while !matches!(reader.next(), Some(Piece::End)) {}
+        while !matches!(reader.next(), Some(ItemBytes::End)) {}
         thread.join().unwrap();
         drop(reader);
         assert_eq!(ahead.state().held, 0);

@@ -36,7 +36,7 @@ pub(super) fn array(
     Some(())
 }
 
-struct Found {
+struct FoundDimension {
     count: usize,
     nulls: bool,
 }
@@ -47,8 +47,8 @@ fn elements(
     mut rest: &[u8],
     out: &mut BytesMut,
     scratch: &mut BytesMut,
-) -> Option<Found> {
-    let mut found = Found { count: 0, nulls: false };
+) -> Option<FoundDimension> {
+    let mut found = FoundDimension { count: 0, nulls: false };
     loop {
         if let Some(quoted) = rest.strip_prefix(b"\"") {
             scratch.clear();

@@ -50,7 +50,7 @@ fn options(entries: &[Entry]) -> ScriptOptions<'static> {
         verbose: None,
         restrict_key: Some("key".to_owned()),
         for_server_major: None,
-        header: Header {
+        header: ScriptHeader {
             server_version: Some(version.to_owned()),
             dump_version: Some(version.to_owned()),
             creates_large_objects_with_data: false,
@@ -90,7 +90,7 @@ fn script(
         }
     });
     let mut out = Vec::new();
-    let selection = Selection { entries, order: &order, wants: &parts };
+    let selection = ScriptSelection { entries, order: &order, wants: &parts };
     write_script(&mut out, selection, options, &events, open)?;
     let warnings = warnings.lock().unwrap().clone();
     Ok((String::from_utf8(out).unwrap(), warnings))
@@ -202,7 +202,7 @@ fn text_keeps_archive_encoding_and_data_is_verbatim() {
     table.copy_stmt = "COPY t (a) FROM stdin;\n".to_owned();
     let mut options = options(&[]);
     options.encoding = Encoding::named("LATIN1");
-    let selection = Selection {
+    let selection = ScriptSelection {
         entries: &[table],
         order: &[0],
         wants: &[Want { data: true, ..Want::default() }],
@@ -221,7 +221,7 @@ fn damaged_data_is_archive_error_naming_the_entry() {
     struct Damaged;
     impl Read for Damaged {
         fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
-            Err(archive::Error::truncated("no end marker").into())
+            Err(archive::ArchiveError::truncated("no end marker").into())
         }
     }
     let mut rows = entry(Desc::TableData, "t");

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::server::params::{Demand, Params, Password};
 use crate::server::tls::{RootCertificates, SslMode};
-use crate::server::{ConnectOptions, Error, Target};
+use crate::server::{ConnectOptions, SessionError, Target};
 
 type Variables = &'static [(&'static str, &'static str)];
 
@@ -16,7 +16,7 @@ fn options(dbname: &str) -> ConnectOptions {
     ConnectOptions { dbname: Some(dbname.to_owned()), ..ConnectOptions::default() }
 }
 
-fn resolve(options: &ConnectOptions, variables: Variables) -> Result<Params, Error> {
+fn resolve(options: &ConnectOptions, variables: Variables) -> Result<Params, SessionError> {
     Params::resolve(options, &lookup(variables), &|| Some("me".to_owned()))
 }
 

@@ -11,7 +11,7 @@ use std::path::Path;
 
 use super::{Access, Archive, Input, open};
 use crate::archive::writer::{Content, Custom, Model, entry};
-use crate::archive::{Data, Desc, Entry, Error, ReadCounter};
+use crate::archive::{ArchiveError, Data, Desc, Entry, ReadCounter};
 
 /// An archive assembled byte by byte. See `WriteHead` and `WriteToc` in
 /// `src/bin/pg_dump/pg_backup_archiver.c`.
@@ -109,7 +109,7 @@ fn add(tar: &mut tar::Builder<Vec<u8>>, name: &str, kind: tar::EntryType, conten
 }
 
 /// Opens a file of these bytes. Its name is `hostile`.
-fn open_bytes(bytes: &[u8]) -> Result<Archive, Error> {
+fn open_bytes(bytes: &[u8]) -> Result<Archive, ArchiveError> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("hostile");
     std::fs::write(&path, bytes).unwrap();
@@ -122,7 +122,7 @@ fn refused(bytes: &[u8]) -> String {
 }
 
 /// Reads all data of all entries.
-fn read(archive: Archive) -> Result<Vec<u8>, Error> {
+fn read(archive: Archive) -> Result<Vec<u8>, ArchiveError> {
     let mut all = Vec::new();
     match archive.access {
         Access::Random(random) => {
@@ -137,14 +137,14 @@ fn read(archive: Archive) -> Result<Vec<u8>, Error> {
     Ok(all)
 }
 
-fn take(data: Data, all: &mut Vec<u8>) -> Result<(), Error> {
+fn take(data: Data, all: &mut Vec<u8>) -> Result<(), ArchiveError> {
     match data {
         Data::Rows(mut rows) => {
-            std::io::copy(&mut rows, all).map_err(Error::from_io)?;
+            std::io::copy(&mut rows, all).map_err(ArchiveError::from_io)?;
         }
         Data::LargeObjects(mut objects) => {
             while let Some(mut object) = objects.next_object()? {
-                std::io::copy(&mut object.content, all).map_err(Error::from_io)?;
+                std::io::copy(&mut object.content, all).map_err(ArchiveError::from_io)?;
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::archive::DumpId;
-use crate::plan::{Options, Plan, Schedule};
+use crate::plan::{Plan, PlanBuildOptions, Schedule};
 use crate::select::Pass;
 
 #[test]
@@ -165,8 +165,14 @@ fn self_and_circular_dependencies_are_planned() {
     }
     let archive = open_bytes(&raw.0).unwrap();
     let entries = &archive.toc.entries;
-    let plan =
-        Plan::new(entries, &[0, 1, 2, 3], |_| true, |_| Pass::Main, |_| None, Options::default());
+    let plan = Plan::new(
+        entries,
+        &[0, 1, 2, 3],
+        |_| true,
+        |_| Pass::Main,
+        |_| None,
+        PlanBuildOptions::default(),
+    );
     let mut schedule = Schedule::new(&plan, |_| false);
     let mut done = 0;
     while let Some(job) = schedule.take() {

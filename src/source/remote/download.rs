@@ -8,8 +8,8 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::mpsc::{Receiver, channel};
 
 use super::error::Result;
-use super::fetch::{Fetch, Piece};
-use super::{DownloadError, DownloadOptions, Locate, Progress, client};
+use super::fetch::{Fetch, Received};
+use super::{DownloadError, DownloadOptions, DownloadProgress, Locate, client};
 
 /// Pieces that may wait for the reader. The HTTP client's buffer grows to about 400 KiB, so they
 /// take at most about 4 MiB.
@@ -47,8 +47,8 @@ impl Start {
 /// A download. Dropping it cancels it.
 #[derive(Debug)]
 pub struct Download {
-    pieces: Receiver<Piece>,
-    progress: Progress,
+    pieces: Receiver<Received>,
+    progress: DownloadProgress,
 }
 
 impl Download {
@@ -70,7 +70,7 @@ impl Download {
             .build()
             .map_err(|error| DownloadError::Start(Box::new(error)))?;
         let (out, pieces) = channel(IN_FLIGHT);
-        let progress = Progress::default();
+        let progress = DownloadProgress::default();
         let fetch = Fetch::new((locate, promised), client, options, start, (out, progress.clone()));
         std::thread::Builder::new()
             .name("download".to_owned())
@@ -81,7 +81,7 @@ impl Download {
 
     /// Its progress, and its result once it is over.
     #[must_use]
-    pub fn progress(&self) -> Progress {
+    pub fn progress(&self) -> DownloadProgress {
         self.progress.clone()
     }
 
@@ -100,7 +100,7 @@ impl Download {
         Reader { download: self, current: Bytes::new() }
     }
 
-    fn take(&self, piece: Option<Piece>) -> Result<Option<Bytes>, Arc<DownloadError>> {
+    fn take(&self, piece: Option<Received>) -> Result<Option<Bytes>, Arc<DownloadError>> {
         match piece {
             Some(piece) => piece.map(Some),
             None if self.progress.sha256().is_some() => Ok(None),

@@ -13,8 +13,8 @@ use tokio::sync::mpsc::Sender;
 use tokio::time::timeout;
 
 use super::error::{Break, Result};
-use super::reply::{Identity, Reply, retry_after};
-use super::{Address, DownloadError, LocateError, Progress, Start, is_lasting};
+use super::reply::{FileIdentity, Reply, retry_after};
+use super::{Address, DownloadError, DownloadProgress, LocateError, Start, is_lasting};
 
 /// Provides the URL. Called before each request, because a signed URL expires.
 pub trait Locate: Send + 'static {
@@ -78,7 +78,7 @@ impl DownloadOptions {
 }
 
 /// The outcome of one connection.
-enum Ended {
+enum FetchEnd {
     /// All bytes were delivered.
     Whole,
     /// The receiver is gone.
@@ -88,7 +88,7 @@ enum Ended {
 }
 
 /// Bytes to deliver, or the error that ended the download.
-pub(super) type Piece = Result<Bytes, Arc<DownloadError>>;
+pub(super) type Received = Result<Bytes, Arc<DownloadError>>;
 
 /// A download in progress.
 pub(super) struct Fetch<L> {
@@ -97,9 +97,9 @@ pub(super) struct Fetch<L> {
     pub(super) options: DownloadOptions,
     /// The expected length, if known.
     pub(super) promised: Option<u64>,
-    pub(super) out: Sender<Piece>,
-    pub(super) progress: Progress,
-    known: Identity,
+    pub(super) out: Sender<Received>,
+    pub(super) progress: DownloadProgress,
+    known: FileIdentity,
     position: u64,
     /// The hash of all bytes before `position`.
     hash: Sha256,
@@ -118,11 +118,11 @@ impl<L: Locate> Fetch<L> {
         client: Client,
         options: DownloadOptions,
         start: Start,
-        (out, progress): (Sender<Piece>, Progress),
+        (out, progress): (Sender<Received>, DownloadProgress),
     ) -> Self {
         let Start { position, hash } = start;
         progress.advance_to(position);
-        let (known, has_no_ranges, is_reached) = (Identity::default(), false, position > 0);
+        let (known, has_no_ranges, is_reached) = (FileIdentity::default(), false, position > 0);
         Self {
             locate,
             client,
@@ -148,7 +148,7 @@ impl<L: Locate> Fetch<L> {
             () = out.closed() => return,
         };
         match result {
-            Ok(Ended::Whole) => self.progress.finish(self.hash),
+            Ok(FetchEnd::Whole) => self.progress.finish(self.hash),
             Ok(_) => {}
             Err(error) => {
                 let error = Arc::new(error);
@@ -159,12 +159,12 @@ impl<L: Locate> Fetch<L> {
         }
     }
 
-    async fn fetch(&mut self) -> Result<Ended> {
+    async fn fetch(&mut self) -> Result<FetchEnd> {
         let (mut pauses, mut tries) = (self.options.pauses(), 0);
         loop {
             let before = self.position;
             let broken = match self.attempt().await? {
-                Ended::Broken(broken) => broken,
+                FetchEnd::Broken(broken) => broken,
                 ended => return Ok(ended),
             };
             if self.position > before {
@@ -193,11 +193,11 @@ impl<L: Locate> Fetch<L> {
     }
 
     /// One request.
-    async fn attempt(&mut self) -> Result<Ended> {
+    async fn attempt(&mut self) -> Result<FetchEnd> {
         let address = match self.locate.address().await {
             Ok(address) => address,
             Err(error @ LocateError::Permanent(_)) => return Err(DownloadError::Locate(error)),
-            Err(error) => return Ok(Ended::Broken(Break::Locate(error))),
+            Err(error) => return Ok(FetchEnd::Broken(Break::Locate(error))),
         };
         let mut request =
             self.client.get(address.expose().clone()).header(ACCEPT_ENCODING, "identity");
@@ -212,8 +212,8 @@ impl<L: Locate> Fetch<L> {
             Ok(Err(error)) if is_lasting(&error) => {
                 return Err(DownloadError::Unsafe { address, source: error.without_url() });
             }
-            Ok(Err(error)) => return Ok(Ended::Broken(network(address, error))),
-            Err(_) => return Ok(Ended::Broken(self.silent(address))),
+            Ok(Err(error)) => return Ok(FetchEnd::Broken(network(address, error))),
+            Err(_) => return Ok(FetchEnd::Broken(self.silent(address))),
         };
         self.is_reached = true;
         let (status, headers) = (response.status(), response.headers());
@@ -221,17 +221,20 @@ impl<L: Locate> Fetch<L> {
             Reply::Refused => return Err(DownloadError::Refused { address, status }),
             Reply::Passing => {
                 let retry_after = retry_after(headers, Utc::now());
-                return Ok(Ended::Broken(Break::Status { address, status, retry_after }));
+                return Ok(FetchEnd::Broken(Break::Status { address, status, retry_after }));
             }
             reply => {
-                self.recognise(Identity::of(status, headers, response.content_length()), &address)?;
+                self.recognise(
+                    FileIdentity::of(status, headers, response.content_length()),
+                    &address,
+                )?;
                 match reply {
                     Reply::Whole => self.position,
                     Reply::Part { from } if from == self.position => 0,
-                    _ if self.total() == Some(self.position) => return Ok(Ended::Whole),
+                    _ if self.total() == Some(self.position) => return Ok(FetchEnd::Whole),
                     _ => {
                         self.has_no_ranges = true;
-                        return Ok(Ended::Broken(Break::NoRange { address }));
+                        return Ok(FetchEnd::Broken(Break::NoRange { address }));
                     }
                 }
             }
@@ -240,7 +243,7 @@ impl<L: Locate> Fetch<L> {
     }
 
     /// Checks that a response is for the expected bytes.
-    fn recognise(&mut self, found: Identity, address: &Address) -> Result<()> {
+    fn recognise(&mut self, found: FileIdentity, address: &Address) -> Result<()> {
         if let Some(what) = self.known.difference(&found) {
             return Err(DownloadError::Changed { address: address.clone(), what });
         }
@@ -262,7 +265,7 @@ impl<L: Locate> Fetch<L> {
         mut response: Response,
         mut skip: u64,
         address: Address,
-    ) -> Result<Ended> {
+    ) -> Result<FetchEnd> {
         let mut skipped = Sha256::new();
         let changed = |what: &str| {
             Err(DownloadError::Changed { address: address.clone(), what: what.to_owned() })
@@ -271,8 +274,8 @@ impl<L: Locate> Fetch<L> {
             let mut bytes = match timeout(self.options.idle, response.chunk()).await {
                 Ok(Ok(Some(bytes))) => bytes,
                 Ok(Ok(None)) => break,
-                Ok(Err(error)) => return Ok(Ended::Broken(network(address, error))),
-                Err(_) => return Ok(Ended::Broken(self.silent(address))),
+                Ok(Err(error)) => return Ok(FetchEnd::Broken(network(address, error))),
+                Err(_) => return Ok(FetchEnd::Broken(self.silent(address))),
             };
             if skip > 0 {
                 let old =
@@ -298,16 +301,16 @@ impl<L: Locate> Fetch<L> {
             // This blocks as long as the reader does, without counting as idle; only the server may
             // time out.
             if self.out.send(Ok(bytes)).await.is_err() {
-                return Ok(Ended::Unwanted);
+                return Ok(FetchEnd::Unwanted);
             }
         }
         match self.total() {
             Some(total) if self.position < total && !self.ended_here_before() => {
                 let position = self.position;
-                Ok(Ended::Broken(Break::Short { address, position, total }))
+                Ok(FetchEnd::Broken(Break::Short { address, position, total }))
             }
             _ if skip > 0 => changed("it is shorter than before"),
-            _ => Ok(Ended::Whole),
+            _ => Ok(FetchEnd::Whole),
         }
     }
 

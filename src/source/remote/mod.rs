@@ -36,7 +36,7 @@ pub use address::Address;
 pub use download::{Download, Reader, Start};
 pub use error::{DownloadError, LocateError};
 pub use fetch::{DownloadOptions, Fixed, Locate};
-pub use progress::Progress;
+pub use progress::DownloadProgress;
 
 pub use super::sha256::Sha256Sum;
 pub use super::url::AddressError;

@@ -9,7 +9,7 @@ use super::{DownloadError, Sha256Sum};
 
 /// The progress of a download. Clones share it.
 #[derive(Clone, Debug, Default)]
-pub struct Progress(Arc<Inner>);
+pub struct DownloadProgress(Arc<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
@@ -20,7 +20,7 @@ struct Inner {
     failure: OnceLock<Arc<DownloadError>>,
 }
 
-impl Progress {
+impl DownloadProgress {
     /// Bytes received from the start, including those that existed before.
     #[must_use]
     pub fn position(&self) -> u64 {

@@ -59,14 +59,14 @@ impl Reply {
 
 /// The identity of the bytes at a URL.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Identity {
+pub(super) struct FileIdentity {
     /// Their number.
     pub(super) total: Option<u64>,
     /// Their tag.
     etag: Option<String>,
 }
 
-impl Identity {
+impl FileIdentity {
     /// From the headers of a 200, 206 or 416; `length` is that of the body.
     pub(super) fn of(status: StatusCode, headers: &HeaderMap, length: Option<u64>) -> Self {
         let range = ContentRange::of(headers).unwrap_or_default();
@@ -189,12 +189,12 @@ mod tests {
     fn bytes_differ_by_length_or_tag() {
         let of = |total: &str, etag: &str| {
             let headers = headers(&[("content-range", total), ("etag", etag)]);
-            Identity::of(StatusCode::PARTIAL_CONTENT, &headers, None)
+            FileIdentity::of(StatusCode::PARTIAL_CONTENT, &headers, None)
         };
         let first = of("bytes 5-9/100", "\"a\"");
         assert_eq!(first.total, Some(100));
         assert_eq!(first.difference(&of("bytes 7-9/100", "\"a\"")), None);
-        assert_eq!(first.difference(&Identity::default()), None);
+        assert_eq!(first.difference(&FileIdentity::default()), None);
         let longer = first.difference(&of("bytes 5-9/101", "\"a\""));
         assert_eq!(longer.as_deref(), Some("it had 100 bytes and has 101"));
         assert!(first.difference(&of("bytes 5-9/100", "\"b\"")).is_some());

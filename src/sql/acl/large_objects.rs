@@ -1,6 +1,6 @@
 //! Privileges of many large objects, stored once (from archive version 1.16).
 
-use super::token::{Kind, Token, tokens};
+use super::token::{Token, TokenKind, tokens};
 
 /// One command of a definition that applies to many large objects.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,7 +69,7 @@ fn split_at_oid(text: &str, command: &[Token], end: usize) -> Option<AclCommand>
 }
 
 fn is_number(token: &Token) -> bool {
-    matches!(&token.kind, Kind::Word(word) if word.bytes().all(|byte| byte.is_ascii_digit()))
+    matches!(&token.kind, TokenKind::Word(word) if word.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 #[cfg(test)]

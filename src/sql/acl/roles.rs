@@ -1,6 +1,6 @@
 //! The roles that an access-privilege definition requires.
 
-use super::token::{Kind, Token, tokens};
+use super::token::{Token, TokenKind, tokens};
 
 /// The roles in the definition of an ACL or DEFAULT ACL entry, decoded and deduplicated, in order
 /// of first mention.
@@ -26,11 +26,11 @@ fn of_command(command: &[Token], found: &mut Vec<String>) {
         at += 1;
         let rest = &command[at..];
         match &token.kind {
-            Kind::Symbol('(') => depth += 1,
-            Kind::Symbol(')') => depth = depth.saturating_sub(1),
+            TokenKind::Symbol('(') => depth += 1,
+            TokenKind::Symbol(')') => depth = depth.saturating_sub(1),
             // Function arguments can have any name.
             _ if depth > 0 => {}
-            Kind::Word(word) => {
+            TokenKind::Word(word) => {
                 // `to` and `from` are reserved: unquoted, they are never an object's name.
                 let names = match word.as_str() {
                     "to" | "from" => Some(rest),

@@ -5,13 +5,13 @@ use std::ops::Range;
 /// One token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Token {
-    pub(super) kind: Kind,
+    pub(super) kind: TokenKind,
     /// Its position in the text, including quotes.
     pub(super) place: Range<usize>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum TokenKind {
     /// A keyword or unquoted identifier, folded to lower case as the server does.
     Word(String),
     /// A quoted identifier or a string literal, decoded.
@@ -22,18 +22,18 @@ pub(super) enum Kind {
 
 impl Token {
     pub(super) fn is_word(&self, word: &str) -> bool {
-        matches!(&self.kind, Kind::Word(own) if own == word)
+        matches!(&self.kind, TokenKind::Word(own) if own == word)
     }
 
     pub(super) fn is_symbol(&self, symbol: char) -> bool {
-        self.kind == Kind::Symbol(symbol)
+        self.kind == TokenKind::Symbol(symbol)
     }
 
     /// The identifier or literal, if the token is one.
     pub(super) fn name(&self) -> Option<&str> {
         match &self.kind {
-            Kind::Word(name) | Kind::Quoted(name) => Some(name),
-            Kind::Symbol(_) => None,
+            TokenKind::Word(name) | TokenKind::Quoted(name) => Some(name),
+            TokenKind::Symbol(_) => None,
         }
     }
 }
@@ -49,9 +49,9 @@ pub(super) fn tokens(text: &str) -> impl Iterator<Item = Token> {
             '"' | '\'' => quoted(rest, first)?,
             _ if is_word(first) => {
                 let length = rest.find(|c| !is_word(c) && c != '$').unwrap_or(rest.len());
-                (Kind::Word(rest[..length].to_ascii_lowercase()), length)
+                (TokenKind::Word(rest[..length].to_ascii_lowercase()), length)
             }
-            _ => (Kind::Symbol(first), first.len_utf8()),
+            _ => (TokenKind::Symbol(first), first.len_utf8()),
         };
         let place = at..at + length;
         at += length;
@@ -60,7 +60,7 @@ pub(super) fn tokens(text: &str) -> impl Iterator<Item = Token> {
 }
 
 /// A quoted token at the start of `text`, and its length. A doubled quote stands for one.
-fn quoted(text: &str, quote: char) -> Option<(Kind, usize)> {
+fn quoted(text: &str, quote: char) -> Option<(TokenKind, usize)> {
     let mut name = String::new();
     let mut characters = text.char_indices().skip(1).peekable();
     while let Some((at, character)) = characters.next() {
@@ -69,7 +69,7 @@ fn quoted(text: &str, quote: char) -> Option<(Kind, usize)> {
         } else if characters.next_if(|(_, next)| *next == quote).is_some() {
             name.push(quote);
         } else {
-            return Some((Kind::Quoted(name), at + 1));
+            return Some((TokenKind::Quoted(name), at + 1));
         }
     }
     None

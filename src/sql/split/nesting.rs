@@ -2,7 +2,7 @@
 //! statement, and input that only psql understands.
 
 /// The longest keyword that matters, `procedure`.
-const LONGEST: usize = 9;
+const LONGEST_KEYWORD: usize = 9;
 
 /// Tracks the words and parentheses of one statement, as psql does (`psqlscan.l` in
 /// `src/fe_utils`): a semicolon does not end it in parentheses (`CREATE RULE … DO (…; …)`) and
@@ -23,7 +23,7 @@ pub(super) struct Nesting {
 /// The current word, in lower case.
 #[derive(Clone, Debug, Default)]
 struct Word {
-    bytes: [u8; LONGEST],
+    bytes: [u8; LONGEST_KEYWORD],
     length: usize,
 }
 
@@ -44,7 +44,7 @@ enum Head {
 impl Nesting {
     /// Reads bytes of a word, which may continue.
     pub(super) fn read(&mut self, bytes: &[u8]) {
-        for byte in bytes.iter().take(LONGEST + 1) {
+        for byte in bytes.iter().take(LONGEST_KEYWORD + 1) {
             if let Some(place) = self.word.bytes.get_mut(self.word.length) {
                 *place = byte.to_ascii_lowercase();
             }

@@ -24,7 +24,7 @@ impl Statement {
 /// Why a text is not a script.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum ScriptError {
+pub enum SplitError {
     /// A backslash outside quotes and comments.
     #[error("line {line}: psql backslash commands are not supported")]
     Command {
@@ -45,7 +45,7 @@ pub enum ScriptError {
     },
 }
 
-impl ScriptError {
+impl SplitError {
     /// The line of the error.
     #[must_use]
     pub fn line(self) -> u32 {
@@ -58,8 +58,8 @@ impl ScriptError {
 /// Splits a script. As with psql, the last statement needs no semicolon.
 ///
 /// # Errors
-/// [`ScriptError`], with the first line that cannot be parsed.
-pub fn statements(text: &str) -> Result<Vec<Statement>, ScriptError> {
+/// [`SplitError`], with the first line that cannot be parsed.
+pub fn statements(text: &str) -> Result<Vec<Statement>, SplitError> {
     // Some editors write a byte order mark first.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut splitter = Splitter::for_script();
@@ -93,20 +93,20 @@ pub fn statements(text: &str) -> Result<Vec<Statement>, ScriptError> {
     if let Some((line, start)) = begun {
         // Between tokens, only a semicolon can be missing.
         if splitter.statement_end(b"\n;").is_none() {
-            return Err(ScriptError::Unfinished { line });
+            return Err(SplitError::Unfinished { line });
         }
         check(&splitter, line, line)?;
         found.extend(statement(&text[start..], line));
     } else if splitter.finish().is_err() {
-        return Err(ScriptError::Unfinished { line });
+        return Err(SplitError::Unfinished { line });
     }
     Ok(found)
 }
 
-fn check(splitter: &Splitter, line: u32, start: u32) -> Result<(), ScriptError> {
+fn check(splitter: &Splitter, line: u32, start: u32) -> Result<(), SplitError> {
     match splitter.nesting() {
-        Some(nesting) if nesting.has_command => Err(ScriptError::Command { line }),
-        Some(nesting) if nesting.wants_rows => Err(ScriptError::Rows { line: start }),
+        Some(nesting) if nesting.has_command => Err(SplitError::Command { line }),
+        Some(nesting) if nesting.wants_rows => Err(SplitError::Rows { line: start }),
         _ => Ok(()),
     }
 }
@@ -185,12 +185,12 @@ mod tests {
 
     #[test]
     fn psql_only_syntax_is_refused_with_its_line() {
-        assert_eq!(statements("SELECT 1;\n\\i more.sql\n"), Err(ScriptError::Command { line: 2 }));
-        assert_eq!(statements("SELECT 1 \\gset\n"), Err(ScriptError::Command { line: 1 }));
+        assert_eq!(statements("SELECT 1;\n\\i more.sql\n"), Err(SplitError::Command { line: 2 }));
+        assert_eq!(statements("SELECT 1 \\gset\n"), Err(SplitError::Command { line: 1 }));
         assert_eq!(texts("SELECT '\\i', E'\\'', \"\\\" -- \\\n;").len(), 1);
         assert_eq!(
             statements("SELECT 1;\nCOPY t (a)\nFROM stdin;\n1\n\\.\n"),
-            Err(ScriptError::Rows { line: 2 })
+            Err(SplitError::Rows { line: 2 })
         );
         assert_eq!(texts("COPY (SELECT a FROM stdin) TO '/x'; COPY t FROM '/x';").len(), 2);
     }
@@ -200,9 +200,9 @@ mod tests {
         for text in ["\nSELECT '1;\n", "\nSELECT (1;\n", "\n\nSELECT 1 /* ;", "\n  SELECT $$;\n\n"]
         {
             let line = if text.starts_with("\n\n") { 3 } else { 2 };
-            assert_eq!(statements(text), Err(ScriptError::Unfinished { line }), "{text}");
+            assert_eq!(statements(text), Err(SplitError::Unfinished { line }), "{text}");
         }
-        assert_eq!(statements("SELECT 1;\n/* never"), Err(ScriptError::Unfinished { line: 2 }));
+        assert_eq!(statements("SELECT 1;\n/* never"), Err(SplitError::Unfinished { line: 2 }));
         assert_eq!(statements("-- only a comment"), Ok(vec![]));
     }
 

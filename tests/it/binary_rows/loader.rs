@@ -5,7 +5,7 @@ use nocturne::rows::{
     COLUMNS_QUERY, CatalogType, ColumnType, CopyStatement, HEADER, TRAILER, TranscodeError,
     Transcoder,
 };
-use nocturne::server::{ConnectOptions, Error, Session, SessionSettings, Target};
+use nocturne::server::{ConnectOptions, Session, SessionError, SessionSettings, Target};
 use nocturne::sql::ident::{literal, quoted};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -51,7 +51,11 @@ impl<'a> Loader<'a> {
             .collect()
     }
 
-    pub(super) fn copy(&self, statement: &str, data: impl Into<Bytes>) -> Result<u64, Error> {
+    pub(super) fn copy(
+        &self,
+        statement: &str,
+        data: impl Into<Bytes>,
+    ) -> Result<u64, SessionError> {
         self.runtime.block_on(async {
             let mut copy = self.session.copy_in(statement).await?;
             copy.send(data.into()).await?;
@@ -132,7 +136,7 @@ impl<'a> Loader<'a> {
     }
 }
 
-pub(super) fn full(error: &Error) -> String {
+pub(super) fn full(error: &SessionError) -> String {
     format!("{error} {error:?}")
 }
 
@@ -207,7 +211,7 @@ impl Loader<'_> {
             "SET client_min_messages = error; DROP TABLE IF EXISTS public.text_way, public.binary_way; \
              CREATE TABLE public.text_way AS {query}; CREATE TABLE public.binary_way AS {query}"
         ));
-        let failed = |error: Error| -> u64 { panic!("{what}: {}", full(&error)) };
+        let failed = |error: SessionError| -> u64 { panic!("{what}: {}", full(&error)) };
         let text = self.copy("COPY public.text_way FROM STDIN", rows.to_vec());
         let copy = "COPY public.binary_way FROM STDIN (FORMAT binary)";
         let binary = self.copy(copy, binary);

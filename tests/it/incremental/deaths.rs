@@ -1,6 +1,6 @@
 //! A process that dies midway leaves nothing behind, and the next run copies everything.
 
-use nocturne::replicate::incremental::{IncrementalError, Retries, Settings, Side};
+use nocturne::replicate::incremental::{CopySettings, IncrementalError, Retries, Side};
 use nocturne::server::{Session, SessionSettings};
 use tokio_util::sync::CancellationToken;
 
@@ -45,7 +45,7 @@ fn gap_check_finds_rows_the_replaced_system_lost() {
     pipe("id > 200000", 1_000_000);
     assert_eq!(rows(&pair), "175000");
 
-    let settings = Settings { check_gaps: true, ..pair.settings(&["answers"]) };
+    let settings = CopySettings { check_gaps: true, ..pair.settings(&["answers"]) };
     let copied = copied(execute(&settings));
     assert_eq!((copied.rows, copied.before.as_deref()), (0, Some("200000")));
     let gaps = copied.gaps.unwrap();
@@ -115,7 +115,7 @@ fn stop_request_rolls_back_and_releases_both_sides() {
 fn lost_connection_is_retried() {
     let pair = pair("retry");
     let proxy = Proxy::start(pair.target.cluster);
-    let settings = Settings {
+    let settings = CopySettings {
         target: target(&proxy.url(&pair.target)),
         retries: Retries {
             times: 2,
@@ -137,7 +137,7 @@ fn retries_are_limited() {
     let pair = pair("no_retry");
     let proxy = Proxy::start(pair.target.cluster);
     proxy.refuse(true);
-    let settings = Settings {
+    let settings = CopySettings {
         target: target(&proxy.url(&pair.target)),
         retries: Retries {
             times: 2,
@@ -185,7 +185,8 @@ fn all_tables_share_one_snapshot_of_the_source() {
     pair.both("CREATE TABLE later (id int PRIMARY KEY)");
     pair.source.execute("INSERT INTO later VALUES (1)");
     let stall = pair.stall("answers", 19_900);
-    let settings = Settings { jobs: 1.try_into().unwrap(), ..pair.settings(&["answers", "later"]) };
+    let settings =
+        CopySettings { jobs: 1.try_into().unwrap(), ..pair.settings(&["answers", "later"]) };
     let running = start(settings, CancellationToken::new());
     pair.wait_for_stall();
     pair.source.execute("INSERT INTO later VALUES (2); UPDATE answers SET value = 'new'");
@@ -204,7 +205,7 @@ fn lost_snapshot_is_replaced_by_a_later_one() {
     pair.both("CREATE TABLE later (id int PRIMARY KEY)");
     let stall = pair.stall("answers", 19_900);
     // The row arrives after the run has recorded the highest keys.
-    let settings = Settings {
+    let settings = CopySettings {
         jobs: 1.try_into().unwrap(),
         late_commits_timeout: None,
         ..pair.settings(&["answers", "later"])

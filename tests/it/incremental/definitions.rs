@@ -1,6 +1,6 @@
 //! What must match on both sides, and what is reported if it does not.
 
-use nocturne::replicate::incremental::{Change, IncrementalError, Settings, Side};
+use nocturne::replicate::incremental::{Change, CopySettings, IncrementalError, Side};
 
 use super::pair::{Pair, chain, copied, error, execute};
 
@@ -86,7 +86,7 @@ fn nullable_columns_are_added_on_request() {
         "ALTER TABLE \"knowledge-elements\" ADD COLUMN \"skillId\" text, ADD COLUMN level numeric(3,1); \
          INSERT INTO \"knowledge-elements\" VALUES (11, 11, 'rec1', 2.5)",
     );
-    let settings = Settings { add_columns: true, ..pair.settings(&["knowledge-elements"]) };
+    let settings = CopySettings { add_columns: true, ..pair.settings(&["knowledge-elements"]) };
     let copied = copied(execute(&settings));
     assert_eq!((copied.rows, copied.added_columns), (1, vec!["skillId".into(), "level".into()]));
     pair.assert_same("\"knowledge-elements\"", "id, \"answerId\", \"skillId\", level");
@@ -186,7 +186,7 @@ fn partitioned_tables_are_copied_through_their_parent() {
     pair.source.execute(
         "INSERT INTO answers SELECT n, n FROM generate_series(1, 1000) n; ANALYZE answers",
     );
-    let settings = Settings { range_rows: 300.try_into().ok(), ..pair.settings(&["answers"]) };
+    let settings = CopySettings { range_rows: 300.try_into().ok(), ..pair.settings(&["answers"]) };
     let copied = copied(execute(&settings));
     assert_eq!((copied.rows, copied.ranges), (1000, 4));
     pair.assert_same("answers_2", "*");

@@ -1,12 +1,12 @@
 //! Keys of several types and names.
 
-use nocturne::replicate::incremental::{IncrementalError, Settings, Side, Table};
+use nocturne::replicate::incremental::{CopySettings, IncrementalError, IncrementalTable, Side};
 
 use super::pair::{Pair, copied, error, execute};
 
-fn by_key(pair: &Pair, schema: &str, name: &str, key: &str) -> Settings {
-    let table = Table { schema: schema.into(), name: name.into(), key: key.into() };
-    Settings { tables: vec![table], ..pair.settings(&[]) }
+fn by_key(pair: &Pair, schema: &str, name: &str, key: &str) -> CopySettings {
+    let table = IncrementalTable { schema: schema.into(), name: name.into(), key: key.into() };
+    CopySettings { tables: vec![table], ..pair.settings(&[]) }
 }
 
 /// Types, and values that ascend with a number `n`.
@@ -33,12 +33,12 @@ fn keys_of_any_ascending_type_are_followed() {
         format!("CREATE TABLE \"{type_name}\" (\"text\" {type_name} PRIMARY KEY, \"max\" int);")
     };
     pair.both(&ASCENDING.iter().map(create).collect::<String>());
-    let tables = ASCENDING.map(|(type_name, _)| Table {
+    let tables = ASCENDING.map(|(type_name, _)| IncrementalTable {
         schema: "public".into(),
         name: type_name.into(),
         key: "text".into(),
     });
-    let settings = Settings { tables: tables.to_vec(), ..pair.settings(&[]) };
+    let settings = CopySettings { tables: tables.to_vec(), ..pair.settings(&[]) };
     for (from, to) in [(1, 100), (101, 250), (251, 250)] {
         let insert = |(type_name, value): &(&str, &str)| {
             format!(
@@ -80,7 +80,7 @@ fn null_keys_and_unindexed_keys_are_no_error() {
     pair.both("CREATE TABLE rows (id bigint, a int)");
     pair.source.execute("INSERT INTO rows SELECT n, n FROM generate_series(1, 100) n");
     pair.source.execute("INSERT INTO rows VALUES (NULL, 1)");
-    let settings = Settings { range_rows: 10.try_into().ok(), ..pair.settings(&["rows"]) };
+    let settings = CopySettings { range_rows: 10.try_into().ok(), ..pair.settings(&["rows"]) };
     let copied = copied(execute(&settings));
     // Without an index each range would read the whole table.
     assert_eq!((copied.rows, copied.ranges), (100, 1));
@@ -105,7 +105,7 @@ fn invalid_key_is_reported() {
     let json = fails("j");
     let IncrementalError::Server { source, .. } = &json else { panic!("{json:?}") };
     assert_eq!(source.sqlstate(), Some("42883"));
-    let settings = Settings { lag: 1, ..by_key(&pair, "public", "rows", "t") };
+    let settings = CopySettings { lag: 1, ..by_key(&pair, "public", "rows", "t") };
     assert!(matches!(error(execute(&settings)), IncrementalError::Lag { .. }));
     // An empty target whose key only the target lacks.
     pair.source.execute("ALTER TABLE rows ADD COLUMN id int");

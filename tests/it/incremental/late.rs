@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use nocturne::replicate::incremental::{Settings, Table};
+use nocturne::replicate::incremental::{CopySettings, IncrementalTable};
 use nocturne::server::{Session, SessionSettings};
 use tokio_util::sync::CancellationToken;
 
@@ -91,7 +91,7 @@ async fn role_without_pg_locks_waits_for_all_transactions() {
     let writer = writer(&owned.url()).await;
     writer.execute("INSERT INTO answers DEFAULT VALUES").await.unwrap();
     owned.execute("INSERT INTO answers DEFAULT VALUES").await;
-    let settings = Settings { source: target(&owned.url()), ..pair.settings(&["answers"]) };
+    let settings = CopySettings { source: target(&owned.url()), ..pair.settings(&["answers"]) };
     let running = start(settings, CancellationToken::new());
     owned.database.wait_until(RUN_WAITS);
     writer.commit().await.unwrap();
@@ -144,7 +144,7 @@ fn gaps_of_any_key_are_filled_once() {
     );
     let tables = ["answers", "events", "twins"];
     let settings =
-        Settings { fill_gaps: true, jobs: 1.try_into().unwrap(), ..pair.settings(&tables) };
+        CopySettings { fill_gaps: true, jobs: 1.try_into().unwrap(), ..pair.settings(&tables) };
     execute(&settings);
     // Missed rows in several places, and a row that the source has since deleted.
     pair.target.execute(
@@ -164,7 +164,7 @@ fn gaps_of_any_key_are_filled_once() {
     assert_eq!(filled(2), (0, 1));
     assert_eq!(pair.target.query("SELECT count(*) FROM answers"), "10002");
     pair.assert_same("events", "*");
-    let again = Settings { tables: vec![table("answers"), table("events")], ..settings };
+    let again = CopySettings { tables: vec![table("answers"), table("events")], ..settings };
     assert!(execute(&again).tables.iter().all(|outcome| outcome.copied.rows == 0));
 }
 
@@ -173,12 +173,12 @@ fn zero_timeout_copies_up_to_the_snapshot() {
     let pair = Pair::new("late_off");
     pair.both("CREATE TABLE answers (id int PRIMARY KEY)");
     pair.source.execute("INSERT INTO answers VALUES (1), (2)");
-    let settings = Settings { late_commits_timeout: None, ..pair.settings(&["answers"]) };
+    let settings = CopySettings { late_commits_timeout: None, ..pair.settings(&["answers"]) };
     assert_eq!(copied(execute(&settings)).rows, 2);
     // What cannot be checked beforehand is reported with its table.
-    let missing = Table { key: "no_key".into(), ..table("answers") };
+    let missing = IncrementalTable { key: "no_key".into(), ..table("answers") };
     let late_commits_timeout = Some(Duration::from_millis(1));
-    let settings = Settings { tables: vec![missing], late_commits_timeout, ..settings };
+    let settings = CopySettings { tables: vec![missing], late_commits_timeout, ..settings };
     assert!(execute(&settings).tables[0].error.is_some());
 }
 

@@ -3,7 +3,7 @@
 use std::thread;
 
 use nocturne::replicate::incremental::{
-    Copied, IncrementalError, Retries, Settings, Summary, Table, run,
+    Copied, CopySettings, IncrementalError, IncrementalTable, Retries, Summary, run,
 };
 use nocturne::server::{ConnectOptions, Target};
 use tokio_util::sync::CancellationToken;
@@ -42,11 +42,11 @@ impl Pair {
     }
 
     /// Settings without retries.
-    pub fn settings(&self, tables: &[&str]) -> Settings {
+    pub fn settings(&self, tables: &[&str]) -> CopySettings {
         let tables = tables.iter().map(|name| table(name)).collect();
         let settings =
-            Settings::new(target(&self.source.url()), target(&self.target.url()), tables);
-        Settings { retries: Retries { times: 0, ..Retries::default() }, ..settings }
+            CopySettings::new(target(&self.source.url()), target(&self.target.url()), tables);
+        CopySettings { retries: Retries { times: 0, ..Retries::default() }, ..settings }
     }
 
     /// Copies one table by its `id`.
@@ -91,8 +91,8 @@ impl Pair {
 }
 
 /// A table in `public` whose key is `id`.
-pub fn table(name: &str) -> Table {
-    Table { schema: "public".into(), name: name.into(), key: "id".into() }
+pub fn table(name: &str) -> IncrementalTable {
+    IncrementalTable { schema: "public".into(), name: name.into(), key: "id".into() }
 }
 
 pub fn target(url: &str) -> Target {
@@ -101,17 +101,17 @@ pub fn target(url: &str) -> Target {
 }
 
 /// A run that is never stopped.
-pub fn execute(settings: &Settings) -> Summary {
+pub fn execute(settings: &CopySettings) -> Summary {
     execute_until(settings, &CancellationToken::new())
 }
 
-pub fn execute_until(settings: &Settings, stop: &CancellationToken) -> Summary {
+pub fn execute_until(settings: &CopySettings, stop: &CancellationToken) -> Summary {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     runtime.block_on(run(settings, stop))
 }
 
 /// A run in another thread.
-pub fn start(settings: Settings, stop: CancellationToken) -> thread::JoinHandle<Summary> {
+pub fn start(settings: CopySettings, stop: CancellationToken) -> thread::JoinHandle<Summary> {
     thread::spawn(move || execute_until(&settings, &stop))
 }
 

@@ -1,6 +1,6 @@
 //! Partitions that only the source has: created where they fit, and harmless where they do not.
 
-use nocturne::replicate::incremental::{IncrementalError, Settings};
+use nocturne::replicate::incremental::{CopySettings, IncrementalError};
 
 use super::pair::{Pair, chain, copied, execute, target};
 
@@ -107,7 +107,7 @@ fn partition_that_cannot_be_created_refuses_only_its_rows() {
     assert_ne!(of_role, url);
     // Neither the role's privileges nor the name in use.
     for url in [&of_role, &url] {
-        let settings = Settings { target: target(url), ..pair.settings(&["answers"]) };
+        let settings = CopySettings { target: target(url), ..pair.settings(&["answers"]) };
         copied(execute(&settings));
     }
     assert_eq!(pair.target.query("SELECT count(*) FROM answers"), "99");

@@ -1,6 +1,6 @@
 //! Large tables in ranges: in parallel, committed in ascending order.
 
-use nocturne::replicate::incremental::{IncrementalError, Settings};
+use nocturne::replicate::incremental::{CopySettings, IncrementalError};
 use tokio_util::sync::CancellationToken;
 
 use super::pair::{Pair, copied, error, execute, start};
@@ -8,14 +8,14 @@ use super::pair::{Pair, copied, error, execute, start};
 const TABLE: &str = "CREATE TABLE answers (id bigint PRIMARY KEY, value text NOT NULL)";
 
 /// A hundred thousand rows, in ranges of ten thousand when three are read in parallel.
-fn pair(name: &str) -> (Pair, Settings) {
+fn pair(name: &str) -> (Pair, CopySettings) {
     let pair = Pair::new(name);
     pair.both(TABLE);
     pair.source.execute(
         "INSERT INTO answers SELECT id, repeat(md5(id::text), 10) \
          FROM generate_series(100000, 1, -1) id; ANALYZE answers",
     );
-    let settings = Settings {
+    let settings = CopySettings {
         range_rows: 10_000.try_into().ok(),
         jobs: 3.try_into().unwrap(),
         ..pair.settings(&["answers"])
@@ -86,7 +86,7 @@ fn ranges_finished_early_wait_for_their_predecessors() {
 #[test]
 fn lag_leaves_the_last_keys_for_next_run() {
     let (pair, settings) = pair("lag");
-    let settings = Settings { lag: 500, ..settings };
+    let settings = CopySettings { lag: 500, ..settings };
     assert_eq!(copied(execute(&settings)).rows, 99_500);
     assert_eq!(extent(&pair), "99500|1|99500");
     // Committed late, with a low key.
@@ -109,7 +109,7 @@ fn source_below_the_target_fails_unless_allowed() {
         panic!("expected a source behind the target")
     };
     assert_eq!((source_key.as_deref(), target.as_str()), (Some("90000"), "100000"));
-    let allowed = Settings { allow_behind: true, ..settings.clone() };
+    let allowed = CopySettings { allow_behind: true, ..settings.clone() };
     assert_eq!(copied(execute(&allowed)).rows, 0);
     pair.source.execute("DELETE FROM answers");
     let IncrementalError::Behind { source_key: None, .. } = error(execute(&settings)) else {
@@ -133,7 +133,7 @@ fn hostile_table_name_runs_nothing() {
 #[test]
 fn without_ranges_new_rows_are_one_transaction() {
     let (pair, settings) = pair("whole");
-    let settings = Settings { range_rows: None, ..settings };
+    let settings = CopySettings { range_rows: None, ..settings };
     pair.target.execute("ALTER TABLE answers ADD CONSTRAINT bad CHECK (id <> 100000)");
     error(execute(&settings));
     assert_eq!(extent(&pair), "0||");
@@ -151,7 +151,7 @@ fn gap_left_by_a_late_commit_is_found() {
         "INSERT INTO answers VALUES (5, 'late'), (70000, 'late'); \
          DELETE FROM answers WHERE id = 90000",
     );
-    let settings = Settings { check_gaps: true, ..settings };
+    let settings = CopySettings { check_gaps: true, ..settings };
     let gaps = copied(execute(&settings)).gaps.unwrap();
     assert_eq!((gaps.missing(), gaps.deleted()), (2, 1));
     let places: Vec<_> =

@@ -1,6 +1,6 @@
 //! What a server refuses, reported with a remedy.
 
-use nocturne::replicate::incremental::{IncrementalError, Settings, Side};
+use nocturne::replicate::incremental::{CopySettings, IncrementalError, Side};
 
 use super::pair::{Pair, chain, copied, error, execute, target};
 use crate::common::{Database, Interactive};
@@ -29,7 +29,7 @@ fn as_role(database: &Database<'_>, role: &str) -> String {
 fn read_only_role_suffices_and_less_is_reported() {
     let pair = pair("reader");
     let url = as_role(&pair.source, "incremental_reader");
-    let settings = Settings { source: target(&url), ..pair.settings(&["answers"]) };
+    let settings = CopySettings { source: target(&url), ..pair.settings(&["answers"]) };
     let error = error(execute(&settings));
     assert!(matches!(error, IncrementalError::Privilege { side: Side::Source, .. }), "{error:?}");
     assert_eq!(
@@ -41,7 +41,7 @@ fn read_only_role_suffices_and_less_is_reported() {
     pair.source.execute("GRANT SELECT ON public.answers TO incremental_reader");
     // A source that cannot export a snapshot is read all the same.
     pair.source.execute("REVOKE EXECUTE ON FUNCTION pg_export_snapshot() FROM PUBLIC");
-    let settings = Settings { range_rows: 300.try_into().ok(), ..settings };
+    let settings = CopySettings { range_rows: 300.try_into().ok(), ..settings };
     let copied = copied(execute(&settings));
     assert_eq!((copied.rows, copied.ranges), (1000, 4));
     pair.source.execute("DROP OWNED BY incremental_reader");
@@ -56,7 +56,7 @@ fn row_security_never_hides_rows() {
          CREATE POLICY half ON answers USING (id % 2 = 0); \
          GRANT SELECT ON answers TO incremental_limited",
     );
-    let settings = Settings { source: target(&url), ..pair.settings(&["answers"]) };
+    let settings = CopySettings { source: target(&url), ..pair.settings(&["answers"]) };
     let failed = error(execute(&settings));
     assert!(matches!(failed, IncrementalError::RowSecurity { side: Side::Source, .. }));
     let cure = |error: &IncrementalError| {
@@ -76,7 +76,7 @@ fn row_security_never_hides_rows() {
          ALTER TABLE answers ENABLE ROW LEVEL SECURITY; ALTER TABLE answers FORCE ROW LEVEL SECURITY",
     );
     pair.source.execute("INSERT INTO answers VALUES (1001, 'new')");
-    let settings = Settings { target: target(&url), ..pair.settings(&["answers"]) };
+    let settings = CopySettings { target: target(&url), ..pair.settings(&["answers"]) };
     let failed = error(execute(&settings));
     assert!(matches!(failed, IncrementalError::RowSecurity { side: Side::Target, .. }));
     let cure = cure(&failed);
@@ -93,7 +93,7 @@ fn target_role_needs_write_privileges() {
     let pair = pair("writer");
     let url = as_role(&pair.target, "incremental_writer");
     pair.target.execute("GRANT SELECT ON answers TO incremental_writer");
-    let settings = Settings { target: target(&url), ..pair.settings(&["answers"]) };
+    let settings = CopySettings { target: target(&url), ..pair.settings(&["answers"]) };
     let refused = error(execute(&settings));
     assert!(
         matches!(refused, IncrementalError::Privilege { side: Side::Target, .. }),
@@ -167,7 +167,7 @@ fn second_run_waits_no_longer_than_allowed() {
         "EXISTS (SELECT FROM pg_locks l JOIN pg_database d ON d.oid = l.database \
          WHERE locktype = 'advisory' AND granted AND datname = current_database())",
     );
-    let settings = Settings {
+    let settings = CopySettings {
         lock_timeout: Some(std::time::Duration::from_millis(50)),
         ..pair.settings(&["answers"])
     };
@@ -185,7 +185,7 @@ fn time_limit_of_the_source_applies() {
          'SELECT pg_sleep(60)::text'; ALTER TABLE answers RENAME TO real; \
          CREATE VIEW answers AS SELECT id, slow(id) AS value FROM real",
     );
-    let settings = Settings {
+    let settings = CopySettings {
         // Long enough for everything except the rows.
         statement_timeout: Some(std::time::Duration::from_secs(2)),
         ..pair.settings(&["answers"])

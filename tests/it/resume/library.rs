@@ -7,7 +7,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use nocturne::restore::event::Events;
 use nocturne::restore::journal::{self, JournalError, JournalOptions};
-use nocturne::restore::{Ended, Error, RestoreOptions, SplitSize, StagePoint, Stages, restore};
+use nocturne::restore::{
+    Ended, RestoreError, RestoreOptions, SplitSize, StagePoint, Stages, restore,
+};
 use nocturne::select::{SelectOptions, select};
 use nocturne::server::{ConnectOptions, Target};
 use nocturne::source::{self, Input};
@@ -27,7 +29,7 @@ async fn run(
     target: Target,
     stages: Stages,
     journal: JournalOptions,
-) -> Result<Ended, Error> {
+) -> Result<Ended, RestoreError> {
     let archive = source::open(&Input::Path(path.to_owned())).unwrap();
     let entries = &archive.toc.entries;
     let selection = select(entries, &SelectOptions::default(), None).unwrap();
@@ -68,7 +70,10 @@ async fn work_finished_at_a_point_is_not_repeated() {
     let counts = Arc::new([AtomicUsize::new(0), AtomicUsize::new(0)]);
     let options = JournalOptions::default();
     let first = run(&source.path(), target(&database), counting(&counts), options).await;
-    assert!(matches!(first, Err(Error::Stage { point: StagePoint::AfterData, .. })), "{first:?}");
+    assert!(
+        matches!(first, Err(RestoreError::Stage { point: StagePoint::AfterData, .. })),
+        "{first:?}"
+    );
     let second = run(&source.path(), target(&database), counting(&counts), options).await;
     assert_eq!(second.unwrap(), Ended { errors: 0 });
     // Failed work is repeated, finished work is not.
@@ -94,7 +99,7 @@ async fn journal_can_be_kept_and_forgotten() {
     let other =
         Stages::default().at(StagePoint::AfterData, || async { Ok::<(), std::io::Error>(()) });
     match run(&source.path(), target.clone(), other, keep).await {
-        Err(Error::Journal(error @ JournalError::Differs { .. })) => {
+        Err(RestoreError::Journal(error @ JournalError::Differs { .. })) => {
             assert!(error.is_other_restore());
         }
         other => panic!("{other:?}"),

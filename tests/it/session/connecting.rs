@@ -3,7 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 
 use nocturne::server::{
-    Class, ConnectOptions, Error, PasswordPrompt, Session, SessionSettings, Target,
+    Class, ConnectOptions, PasswordPrompt, Session, SessionError, SessionSettings, Target,
 };
 
 use super::{chain, connect};
@@ -129,8 +129,8 @@ async fn missing_password_without_prompt_is_reported() {
     };
     let target = Target::resolve(&options, &|_| None).unwrap();
     let error = Session::connect(&target, &SessionSettings::default()).await.unwrap_err();
-    let Error::Connect { source, .. } = error else { panic!("{error}") };
-    assert!(matches!(*source, Error::NoPassword), "{source}");
+    let SessionError::Connect { source, .. } = error else { panic!("{error}") };
+    assert!(matches!(*source, SessionError::NoPassword), "{source}");
 }
 
 #[tokio::test]

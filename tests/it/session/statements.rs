@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use nocturne::server::{
-    Class, Error, Notices, Session, SessionSettings, TransactionStatus, has_bookkeeping,
+    Class, Notices, Session, SessionError, SessionSettings, TransactionStatus, has_bookkeeping,
     has_record, make_bookkeeping,
 };
 
@@ -88,7 +88,7 @@ async fn commit_of_aborted_transaction_is_an_error() {
     assert_eq!(session.transaction_status(), TransactionStatus::InTransaction);
     session.execute("SELECT 1/0").await.unwrap_err();
     assert_eq!(session.transaction_status(), TransactionStatus::Failed);
-    assert!(matches!(session.commit().await, Err(Error::Aborted)));
+    assert!(matches!(session.commit().await, Err(SessionError::Aborted)));
     assert_eq!(session.transaction_status(), TransactionStatus::Idle);
     session.begin().await.unwrap();
     session.execute("SELECT 1").await.unwrap();
@@ -231,7 +231,7 @@ async fn records_of_another_role_are_refused() {
         let asked = [has_record(&session, "runs").await, has_bookkeeping(&session).await];
         let made = make_bookkeeping(&session).await.map(|()| true);
         asked.into_iter().chain([made]).map(|asked| match asked {
-            Err(Error::NotOurs { what, owner, .. }) => Some(format!("{what} {owner}")),
+            Err(SessionError::NotOurs { what, owner, .. }) => Some(format!("{what} {owner}")),
             Err(error) => panic!("{error}"),
             Ok(_) => None,
         })

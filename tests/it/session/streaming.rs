@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
-use nocturne::server::{Class, Error, TransactionStatus};
+use nocturne::server::{Class, SessionError, TransactionStatus};
 
 use super::{connect, superuser};
 
@@ -199,7 +199,7 @@ async fn missing_large_object_is_a_server_error() {
 async fn bytes_outside_a_large_object_are_refused() {
     let session = superuser().await;
     let mut objects = session.write_large_objects().await.unwrap();
-    assert!(matches!(objects.write("bytes".into()).await, Err(Error::Protocol(..))));
+    assert!(matches!(objects.write("bytes".into()).await, Err(SessionError::Protocol(..))));
 }
 
 /// A COPY that would take forever: rows of ten digits. In FROM, the server would first collect them

@@ -8,7 +8,7 @@ use chrono_tz::Tz;
 use nocturne::replicate::backup::scalingo::Choice;
 use nocturne::source::Address;
 use nocturne::source::remote::{
-    Download, DownloadError, DownloadOptions, Fixed, Progress, Sha256Sum, Start,
+    Download, DownloadError, DownloadOptions, DownloadProgress, Fixed, Sha256Sum, Start,
 };
 
 use crate::files::{Act, Files, Served, noise};
@@ -21,7 +21,7 @@ fn bytes() -> Vec<u8> {
 }
 
 /// The received bytes and the download's progress.
-type Came = (Result<Vec<u8>, Arc<DownloadError>>, Progress);
+type Came = (Result<Vec<u8>, Arc<DownloadError>>, DownloadProgress);
 
 async fn take(mut download: Download) -> Came {
     let (mut all, progress) = (Vec::new(), download.progress());

@@ -10,7 +10,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::error::{ApiError, Step};
+use super::error::{ApiError, ApiStep};
 use crate::source::remote::{Address, retry_after};
 
 /// The longest response that is read: a list of a hundred backups has about 30 KiB.
@@ -48,14 +48,14 @@ impl Default for ApiPatience {
 
 /// A call to make.
 pub(super) struct Call {
-    pub(super) step: Step,
+    pub(super) step: ApiStep,
     pub(super) method: Method,
     pub(super) address: Address,
 }
 
 impl Call {
     /// A call of a path below a base address.
-    pub(super) fn new(step: Step, method: Method, base: &Address, path: &[&str]) -> Self {
+    pub(super) fn new(step: ApiStep, method: Method, base: &Address, path: &[&str]) -> Self {
         let mut url: Url = base.expose().clone();
         if let Ok(mut segments) = url.path_segments_mut() {
             segments.pop_if_empty().extend(path);
@@ -227,7 +227,8 @@ mod tests {
     #[test]
     fn path_is_escaped_and_appended_to_the_base() {
         let base = Address::parse("https://h/prefix/").unwrap();
-        let call = Call::new(Step::Addons, Method::GET, &base, &["v1", "apps", "a/b?c", "addons"]);
+        let call =
+            Call::new(ApiStep::Addons, Method::GET, &base, &["v1", "apps", "a/b?c", "addons"]);
         assert_eq!(call.address.to_string(), "https://h/prefix/v1/apps/a%2Fb%3Fc/addons");
     }
 }

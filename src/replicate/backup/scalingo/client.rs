@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use tokio::sync::{Mutex, OnceCell};
 
 use super::api::{Api, ApiPatience, Call, Credentials};
-use super::error::{ApiError, ScalingoError, Step};
+use super::error::{ApiError, ApiStep, ScalingoError};
 use super::model::{
     Addon, AddonTokenAnswer, AddonsAnswer, ArchiveAnswer, Backup, BackupsAnswer, ExchangeAnswer,
 };
@@ -89,7 +89,7 @@ impl Client {
         let addon = self.addon().await?;
         let path = ["api", "databases", addon, "backups"];
         let call =
-            Call::new(Step::Backups, Method::GET, &self.options.endpoints.database_api, &path);
+            Call::new(ApiStep::Backups, Method::GET, &self.options.endpoints.database_api, &path);
         let answer: BackupsAnswer = self.as_addon(addon, &call).await?;
         Ok(answer.database_backups)
     }
@@ -102,7 +102,7 @@ impl Client {
         let addon = self.addon().await?;
         let path = ["api", "databases", addon, "backups", backup, "archive"];
         let call =
-            Call::new(Step::Archive, Method::GET, &self.options.endpoints.database_api, &path);
+            Call::new(ApiStep::Archive, Method::GET, &self.options.endpoints.database_api, &path);
         let answer: ArchiveAnswer = self.as_addon(addon, &call).await?;
         Address::parse(&answer.download_url).map_err(|_| ScalingoError::NoAddress)
     }
@@ -112,7 +112,7 @@ impl Client {
         let addon = self.addon.get_or_try_init(async || {
             let app = &self.options.app;
             let path = ["v1", "apps", app, "addons"];
-            let call = Call::new(Step::Addons, Method::GET, &self.options.endpoints.api, &path);
+            let call = Call::new(ApiStep::Addons, Method::GET, &self.options.endpoints.api, &path);
             let answer: AddonsAnswer = self.as_user(&call).await?;
             pick_addon(app, &answer.addons, self.options.addon.as_deref())
         });
@@ -151,7 +151,7 @@ impl Client {
             return Ok(token);
         }
         let path = ["v1", "tokens", "exchange"];
-        let call = Call::new(Step::Exchange, Method::POST, &self.options.endpoints.auth, &path);
+        let call = Call::new(ApiStep::Exchange, Method::POST, &self.options.endpoints.auth, &path);
         let credentials = Credentials::ApiToken(&self.options.token);
         let answer: ExchangeAnswer = self.api.call(&call, credentials).await?;
         Ok(kept.insert(Token::new(answer.token, Instant::now())).clone())
@@ -164,7 +164,7 @@ impl Client {
             return Ok(token);
         }
         let path = ["v1", "apps", &self.options.app, "addons", addon, "token"];
-        let call = Call::new(Step::AddonToken, Method::POST, &self.options.endpoints.api, &path);
+        let call = Call::new(ApiStep::AddonToken, Method::POST, &self.options.endpoints.api, &path);
         let answer: AddonTokenAnswer = self.as_user(&call).await?;
         Ok(kept.insert(Token::new(answer.addon.token, Instant::now())).clone())
     }

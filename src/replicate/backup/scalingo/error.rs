@@ -10,7 +10,7 @@ use crate::source::remote::{Address, ClientError, is_lasting};
 
 /// An API call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step {
+pub enum ApiStep {
     /// The exchange of the API token for a bearer token.
     Exchange,
     /// The list of add-ons.
@@ -23,7 +23,7 @@ pub enum Step {
     Archive,
 }
 
-impl fmt::Display for Step {
+impl fmt::Display for ApiStep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Exchange => "exchange the API token",
@@ -42,7 +42,7 @@ pub enum ApiError {
     #[error("cannot {step}: {address}: no response")]
     Unreachable {
         /// The call.
-        step: Step,
+        step: ApiStep,
         /// Its address.
         address: Address,
         /// The client's error, without the address.
@@ -52,7 +52,7 @@ pub enum ApiError {
     #[error("cannot {step}: {address}: {status}{message}{}", hint(*.step, *.status))]
     Refused {
         /// The call.
-        step: Step,
+        step: ApiStep,
         /// Its address.
         address: Address,
         /// The status of the response.
@@ -66,7 +66,7 @@ pub enum ApiError {
     #[error("cannot {step}: {address}: unexpected response ({what})")]
     Unreadable {
         /// The call.
-        step: Step,
+        step: ApiStep,
         /// Its address.
         address: Address,
         /// What is wrong with it.
@@ -75,12 +75,12 @@ pub enum ApiError {
 }
 
 /// What the operator can do about an error status.
-fn hint(step: Step, status: StatusCode) -> &'static str {
+fn hint(step: ApiStep, status: StatusCode) -> &'static str {
     match (step, status) {
-        (Step::Exchange, StatusCode::UNAUTHORIZED) => {
+        (ApiStep::Exchange, StatusCode::UNAUTHORIZED) => {
             "; check that SCALINGO_API_TOKEN is correct and not revoked"
         }
-        (Step::Addons, StatusCode::NOT_FOUND | StatusCode::FORBIDDEN) => {
+        (ApiStep::Addons, StatusCode::NOT_FOUND | StatusCode::FORBIDDEN) => {
             "; check SCALINGO_APP and SCALINGO_REGION, and that the token's user is a collaborator \
              of the app"
         }

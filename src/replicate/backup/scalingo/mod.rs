@@ -33,5 +33,5 @@ mod token;
 pub use api::ApiPatience;
 pub use choose::{Choice, ChooseError};
 pub use client::{Client, Endpoints, ScalingoOptions};
-pub use error::{ApiError, ScalingoError, Step};
+pub use error::{ApiError, ApiStep, ScalingoError};
 pub use model::{Backup, BackupStatus};

@@ -17,21 +17,21 @@ const WORKER: [(&str, &str); 4] = [
     ("DATABASE_URL", "postgresql://owner:word-2@db.example:31000/warehouse"),
 ];
 
-fn read(command: Command, variables: &[(&str, &str)]) -> Result<Config, Problems> {
+fn read(command: NightCommand, variables: &[(&str, &str)]) -> Result<Config, ConfigProblems> {
     let map: BTreeMap<&str, &str> = variables.iter().copied().collect();
     Config::for_command(command, |name| map.get(name).map(|text| (*text).to_owned()))
 }
 
 /// The settings of a worker with more variables, which override those above.
-fn with(more: &[(&str, &str)]) -> Result<Config, Problems> {
-    read(Command::Worker, &[&WORKER, more].concat())
+fn with(more: &[(&str, &str)]) -> Result<Config, ConfigProblems> {
+    read(NightCommand::Worker, &[&WORKER, more].concat())
 }
 
 fn config(more: &[(&str, &str)]) -> Config {
     with(more).unwrap_or_else(|problems| panic!("{more:?}: {problems}"))
 }
 
-fn problems(result: Result<Config, Problems>) -> Vec<String> {
+fn problems(result: Result<Config, ConfigProblems>) -> Vec<String> {
     let problems = result.expect_err("something is wrong");
     problems.iter().map(ToString::to_string).collect()
 }
@@ -160,8 +160,8 @@ fn every_variable_reaches_its_setting() {
     assert_eq!(config.app.as_deref(), Some("pix-datawarehouse"));
 
     let swap = [&WORKER[..], &[("SWAP", "true")]].concat();
-    assert!(read(Command::Worker, &swap).unwrap().restore.swap);
-    let web = read(Command::Web, &[("PORT", "5000")]).unwrap();
+    assert!(read(NightCommand::Worker, &swap).unwrap().restore.swap);
+    let web = read(NightCommand::Web, &[("PORT", "5000")]).unwrap();
     assert_eq!(web.web.port, Some(5000));
     assert!(web.web.status_token.is_none());
 }
@@ -169,7 +169,7 @@ fn every_variable_reaches_its_setting() {
 #[test]
 fn exactly_the_variables_of_the_table_are_read() {
     let asked = RefCell::new(BTreeSet::new());
-    let _ = Config::for_command(Command::Run, |name| {
+    let _ = Config::for_command(NightCommand::Run, |name| {
         asked.borrow_mut().insert(name.to_owned());
         None
     });
@@ -228,7 +228,7 @@ fn url_without_a_database_is_a_problem() {
 #[test]
 fn all_problems_are_reported_in_table_order() {
     let all = problems(read(
-        Command::Worker,
+        NightCommand::Worker,
         &[
             ("SCHEDULE", "10 25 * * *"),
             ("SCHEDULE_TIMEZONE", "Paris"),
@@ -286,26 +286,26 @@ fn each_command_requires_its_own_settings() {
     let backup = ["SCALINGO_APP", "SCALINGO_API_TOKEN"];
     let with_backup = |more: &[&'static str]| -> Vec<&str> { [&backup, more].concat() };
     assert_eq!(
-        needs(Command::Worker, &[]),
+        needs(NightCommand::Worker, &[]),
         ["SCHEDULE", "SCALINGO_APP", "SCALINGO_API_TOKEN", "DATABASE_URL"]
     );
-    assert_eq!(needs(Command::Run, &[]), with_backup(&["DATABASE_URL"]));
-    assert_eq!(needs(Command::FetchBackup, &[]), with_backup(&[]));
-    assert_eq!(needs(Command::DropObjects, &[]), ["DATABASE_URL"]);
-    assert_eq!(needs(Command::Enrich, &[]), ["DATABASE_URL"]);
-    assert_eq!(needs(Command::Incremental, &[]), ["DATABASE_URL", "SOURCE_DATABASE_URL"]);
-    assert_eq!(needs(Command::Web, &[]), ["PORT"]);
+    assert_eq!(needs(NightCommand::Run, &[]), with_backup(&["DATABASE_URL"]));
+    assert_eq!(needs(NightCommand::FetchBackup, &[]), with_backup(&[]));
+    assert_eq!(needs(NightCommand::DropObjects, &[]), ["DATABASE_URL"]);
+    assert_eq!(needs(NightCommand::Enrich, &[]), ["DATABASE_URL"]);
+    assert_eq!(needs(NightCommand::Incremental, &[]), ["DATABASE_URL", "SOURCE_DATABASE_URL"]);
+    assert_eq!(needs(NightCommand::Web, &[]), ["PORT"]);
     // One setting in place of another.
-    assert_eq!(needs(Command::FetchBackup, &[("BACKUP_SOURCE", "backup.tar.gz")]), [""; 0]);
+    assert_eq!(needs(NightCommand::FetchBackup, &[("BACKUP_SOURCE", "backup.tar.gz")]), [""; 0]);
     let target = ("TARGET_DATABASE_URL", "postgres://u@h/t");
-    assert_eq!(needs(Command::Incremental, &[target]), ["SOURCE_DATABASE_URL"]);
+    assert_eq!(needs(NightCommand::Incremental, &[target]), ["SOURCE_DATABASE_URL"]);
     // Settings that another setting requires.
     let incremental = [&WORKER[..], &[("BACKUP_MODE", r#"{"a":"incremental"}"#)]].concat();
-    assert_eq!(needs(Command::Worker, &incremental), ["SOURCE_DATABASE_URL"]);
+    assert_eq!(needs(NightCommand::Worker, &incremental), ["SOURCE_DATABASE_URL"]);
     let status = [("PORT", "80"), ("STATUS_TOKEN", "0123456789abcdef")];
-    assert_eq!(needs(Command::Web, &status), ["DATABASE_URL"]);
+    assert_eq!(needs(NightCommand::Web, &status), ["DATABASE_URL"]);
     // The web process ignores the settings of a run.
-    assert_eq!(needs(Command::Web, &[("PORT", "80"), ("BACKUP_MODE", "wrong")]), [""; 0]);
+    assert_eq!(needs(NightCommand::Web, &[("PORT", "80"), ("BACKUP_MODE", "wrong")]), [""; 0]);
 }
 
 #[test]
@@ -352,7 +352,7 @@ fn notifications_accept_urls_or_objects_and_both_names() {
 fn backup_source_is_shown_without_secrets() {
     let backup = |text| {
         let all = [&WORKER[..], &[("BACKUP_SOURCE", text)]].concat();
-        read(Command::Run, &all).unwrap().backup.elsewhere.unwrap()
+        read(NightCommand::Run, &all).unwrap().backup.elsewhere.unwrap()
     };
     assert!(
         matches!(backup("/srv/backups"), Elsewhere::Path(path) if path.as_os_str() == "/srv/backups")
@@ -388,14 +388,14 @@ fn debug_and_shown_settings_contain_no_secret() {
         assert!(shown.lines().any(|line| line == expected), "{expected} in {shown}");
     }
     let web = [("PORT", "1"), ("STATUS_TOKEN", "word-0123456789abcdef"), WORKER[3]];
-    let web = read(Command::Web, &web).unwrap();
+    let web = read(NightCommand::Web, &web).unwrap();
     assert!(!format!("{web:?} {:?}", web.settings()).contains("word-"));
 }
 
 #[test]
 fn status_token_must_be_long_and_fit_a_header() {
     for text in ["short", "fifteen-letters", "sixteen letters, blanks", "sixteen-lettérs…"] {
-        let all = problems(read(Command::Web, &[("PORT", "1"), ("STATUS_TOKEN", text)]));
+        let all = problems(read(NightCommand::Web, &[("PORT", "1"), ("STATUS_TOKEN", text)]));
         assert_eq!(all, ["STATUS_TOKEN: expected at least 16 visible ASCII characters"]);
     }
 }

@@ -1,7 +1,7 @@
 //! Which entries are skipped, by modes and by the objects in the target.
 
 use super::*;
-use crate::replicate::config::{Command, Config};
+use crate::replicate::config::{Config, NightCommand};
 use crate::select::testing::{Builder, entry};
 
 /// Settings with this text of `BACKUP_MODE`.
@@ -15,7 +15,7 @@ fn settings(variables: &[(&str, &str)]) -> Restore {
         "BACKUP_SOURCE" => Some("backup.tar.gz".to_owned()),
         _ => variables.iter().find(|(known, _)| *known == name).map(|(_, text)| (*text).to_owned()),
     };
-    Config::for_command(Command::Run, known).unwrap().restore
+    Config::for_command(NightCommand::Run, known).unwrap().restore
 }
 
 fn entries() -> Vec<Entry> {

@@ -4,7 +4,7 @@ use super::*;
 
 #[tokio::test]
 async fn run_starts_at_each_scheduled_time() {
-    let scene = Scene::new(|clock| vec![taking(clock, 2 * HOUR, Outcome::Succeeded)]);
+    let scene = Scene::new(|clock| vec![taking(clock, 2 * HOUR, JobOutcome::Succeeded)]);
     scene.until("2026-03-04 00:00:00").await;
     assert_eq!(scene.starts(), ["03-02 04:10:00", "03-03 04:10:00"]);
     assert_eq!(
@@ -22,14 +22,14 @@ async fn run_starts_at_each_scheduled_time() {
 
 #[tokio::test]
 async fn worker_never_sleeps_longer_than_a_minute() {
-    let scene = Scene::new(|_| vec![at_once(failing(false)), at_once(Outcome::Succeeded)]);
+    let scene = Scene::new(|_| vec![at_once(failing(false)), at_once(JobOutcome::Succeeded)]);
     scene.until("2026-03-02 06:00:00").await;
     assert_eq!(*scene.clock.longest_sleep.lock().unwrap(), Duration::from_secs(60));
 }
 
 #[tokio::test]
 async fn clock_change_moves_the_start() {
-    let scene = Scene::new(|_| vec![at_once(Outcome::Succeeded)]);
+    let scene = Scene::new(|_| vec![at_once(JobOutcome::Succeeded)]);
     scene.clock.set("2026-03-27 12:00:00");
     scene.until("2026-03-30 12:00:00").await;
     assert_eq!(scene.starts(), ["03-28 04:10:00", "03-29 03:10:00", "03-30 03:10:00"]);
@@ -47,7 +47,7 @@ async fn failed_run_is_retried_then_given_up() {
 
 #[tokio::test]
 async fn successful_retry_clears_the_error() {
-    let scene = Scene::new(|_| vec![at_once(failing(false)), at_once(Outcome::Succeeded)]);
+    let scene = Scene::new(|_| vec![at_once(failing(false)), at_once(JobOutcome::Succeeded)]);
     scene.until("2026-03-03 12:00:00").await;
     assert_eq!(
         scene.outcomes(),
@@ -61,7 +61,7 @@ async fn successful_retry_clears_the_error() {
 
 #[tokio::test]
 async fn permanent_failure_is_not_retried() {
-    let scene = Scene::new(|_| vec![at_once(failing(true)), at_once(Outcome::Succeeded)]);
+    let scene = Scene::new(|_| vec![at_once(failing(true)), at_once(JobOutcome::Succeeded)]);
     scene.until("2026-03-03 12:00:00").await;
     assert_eq!(
         scene.outcomes(),
@@ -74,7 +74,7 @@ async fn permanent_failure_is_not_retried() {
 
 #[tokio::test]
 async fn times_missed_during_a_long_run_are_reported() {
-    let scene = Scene::new(|clock| vec![taking(clock, 50 * HOUR, Outcome::Succeeded)]);
+    let scene = Scene::new(|clock| vec![taking(clock, 50 * HOUR, JobOutcome::Succeeded)]);
     scene.until("2026-03-04 12:00:00").await;
     assert_eq!(scene.starts(), ["03-02 04:10:00"]);
     assert_eq!(
@@ -95,7 +95,7 @@ async fn times_missed_during_a_long_run_are_reported() {
 
 #[tokio::test]
 async fn time_missed_during_sleep_is_reported() {
-    let scene = Scene::new(|_| vec![at_once(Outcome::Succeeded)]);
+    let scene = Scene::new(|_| vec![at_once(JobOutcome::Succeeded)]);
     scene.clock.when("2026-03-02 04:00:00", |clock| clock.set("2026-03-02 09:00:00"));
     scene.until("2026-03-03 12:00:00").await;
     assert_eq!(
@@ -109,7 +109,7 @@ async fn time_missed_during_sleep_is_reported() {
 
 #[tokio::test]
 async fn time_noticed_slightly_late_still_counts() {
-    let scene = Scene::new(|_| vec![at_once(Outcome::Succeeded)]);
+    let scene = Scene::new(|_| vec![at_once(JobOutcome::Succeeded)]);
     scene.clock.when("2026-03-02 04:00:00", |clock| clock.set("2026-03-02 04:15:00"));
     scene.until("2026-03-02 12:00:00").await;
     assert_eq!(scene.starts(), ["03-02 04:15:00"]);
@@ -119,7 +119,7 @@ async fn time_noticed_slightly_late_still_counts() {
 #[tokio::test]
 async fn late_time_counts_within_the_setting() {
     for (minutes, expected) in [(9, RunOutcome::Missed), (50, RunOutcome::Succeeded)] {
-        let mut scene = Scene::new(|_| vec![at_once(Outcome::Succeeded)]);
+        let mut scene = Scene::new(|_| vec![at_once(JobOutcome::Succeeded)]);
         scene.worker.latest_start = TimeDelta::minutes(minutes);
         scene.clock.when("2026-03-02 04:00:00", |clock| clock.set("2026-03-02 05:00:00"));
         scene.until("2026-03-02 12:00:00").await;
@@ -130,7 +130,7 @@ async fn late_time_counts_within_the_setting() {
 
 #[tokio::test]
 async fn clock_set_back_starts_no_second_run() {
-    let scene = Scene::new(|_| vec![at_once(Outcome::Succeeded)]);
+    let scene = Scene::new(|_| vec![at_once(JobOutcome::Succeeded)]);
     scene.clock.when("2026-03-02 04:11:00", |clock| clock.set("2026-03-02 03:30:00"));
     scene.until("2026-03-03 12:00:00").await;
     assert_eq!(scene.starts(), ["03-02 04:10:00", "03-03 04:10:00"]);
@@ -146,8 +146,8 @@ async fn retry_wait_ends_when_asked_to_stop() {
 
 #[tokio::test]
 async fn schedule_of_every_second_reports_misses_once() {
-    let mut scene = Scene::new(|clock| vec![taking(clock, HOUR, Outcome::Succeeded)]);
-    scene.worker.schedule = Schedule::parse("* * * * * *", Tz::UTC).unwrap();
+    let mut scene = Scene::new(|clock| vec![taking(clock, HOUR, JobOutcome::Succeeded)]);
+    scene.worker.schedule = CronSchedule::parse("* * * * * *", Tz::UTC).unwrap();
     scene.until("2026-03-01 13:00:02").await;
     assert_eq!(scene.starts(), ["03-01 12:00:01"]);
     let reported = scene.history.records().pop().unwrap().error.unwrap();

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::*;
 use crate::replicate::notify::{Notifier, Patience};
-use crate::replicate::schedule::Schedule;
+use crate::replicate::schedule::CronSchedule;
 use crate::report::stages::Stage;
 
 fn utc(text: &str) -> DateTime<Utc> {
@@ -114,21 +114,22 @@ impl History for Memory {
     }
 }
 
-type Step = Box<dyn Fn(Run, CancellationToken) -> BoxFuture<'static, Outcome> + Send + Sync>;
+type ScriptedAttempt =
+    Box<dyn Fn(Run, CancellationToken) -> BoxFuture<'static, JobOutcome> + Send + Sync>;
 
 /// Runs the steps in turn, repeating the last one.
 struct Steps {
     clock: Arc<FakeClock>,
-    steps: Vec<Step>,
+    steps: Vec<ScriptedAttempt>,
     starts: Mutex<Vec<DateTime<Utc>>>,
 }
 
-impl Job for Steps {
+impl NightJob for Steps {
     fn mode(&self) -> &'static str {
         "full"
     }
 
-    async fn run(&self, run: &Run, stop: CancellationToken) -> Outcome {
+    async fn run(&self, run: &Run, stop: CancellationToken) -> JobOutcome {
         let nth = {
             let mut starts = self.starts.lock().unwrap();
             starts.push(self.clock.now());
@@ -139,22 +140,22 @@ impl Job for Steps {
     }
 }
 
-fn step<F: Future<Output = Outcome> + Send + 'static>(
+fn step<F: Future<Output = JobOutcome> + Send + 'static>(
     step: impl Fn(Run, CancellationToken) -> F + Send + Sync + 'static,
-) -> Step {
+) -> ScriptedAttempt {
     Box::new(move |run, stop| step(run, stop).boxed())
 }
 
-fn at_once(outcome: Outcome) -> Step {
+fn at_once(outcome: JobOutcome) -> ScriptedAttempt {
     step(move |_, _| futures::future::ready(outcome.clone()))
 }
 
-fn failing(is_permanent: bool) -> Outcome {
-    Outcome::Failed(Failure { message: "the network is down".to_owned(), is_permanent })
+fn failing(is_permanent: bool) -> JobOutcome {
+    JobOutcome::Failed(JobFailure { message: "the network is down".to_owned(), is_permanent })
 }
 
 /// A step that takes some time.
-fn taking(clock: &Arc<FakeClock>, time: Duration, outcome: Outcome) -> Step {
+fn taking(clock: &Arc<FakeClock>, time: Duration, outcome: JobOutcome) -> ScriptedAttempt {
     let clock = Arc::clone(clock);
     step(move |_, _| {
         let (clock, outcome) = (Arc::clone(&clock), outcome.clone());
@@ -176,12 +177,12 @@ struct Scene {
 
 impl Scene {
     /// A worker at 5:10 every day in Paris, on 1 March 2026 at noon, with two retries.
-    fn new(steps: impl FnOnce(&Arc<FakeClock>) -> Vec<Step>) -> Self {
+    fn new(steps: impl FnOnce(&Arc<FakeClock>) -> Vec<ScriptedAttempt>) -> Self {
         let clock = FakeClock::at("2026-03-01 12:00:00");
         let history = Arc::new(Memory::default());
         let job =
             Steps { steps: steps(&clock), clock: Arc::clone(&clock), starts: Mutex::default() };
-        let night = Night {
+        let night = RunWithRetries {
             job,
             retry: RetryPolicy {
                 retries: 2,
@@ -194,7 +195,7 @@ impl Scene {
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             app: Some("warehouse".to_owned()),
         };
-        let schedule = Schedule::parse("10 5 * * *", Tz::Europe__Paris).unwrap();
+        let schedule = CronSchedule::parse("10 5 * * *", Tz::Europe__Paris).unwrap();
         let worker = Worker { schedule, night, latest_start: TimeDelta::minutes(10) };
         Self { clock, history, worker, stop: CancellationToken::new() }
     }

@@ -5,7 +5,7 @@ use super::*;
 #[tokio::test]
 async fn panic_fails_the_attempt() {
     let panics = step(|_, _| async { panic!("index out of bounds") });
-    let scene = Scene::new(|_| vec![panics, at_once(Outcome::Succeeded)]);
+    let scene = Scene::new(|_| vec![panics, at_once(JobOutcome::Succeeded)]);
     let record = scene.worker.night.run(Trigger::Manual, &scene.stop).await;
     assert_eq!((record.outcome, record.attempts), (RunOutcome::Succeeded, 2));
     let panics = step(|_, _| async { panic!("index out of bounds") });
@@ -19,7 +19,7 @@ async fn stopped_job_is_recorded_as_interrupted() {
     let leaves = step(|run: Run, stop: CancellationToken| async move {
         let _stage = run.stage(Stage::Restore);
         stop.cancelled().await;
-        Outcome::Stopped
+        JobOutcome::Stopped
     });
     let scene = Scene::new(|_| vec![leaves]);
     let stopper = scene.stop.clone();

@@ -17,7 +17,7 @@ const PARIS: &str = "10 5 * * * Europe/Paris";
 #[tokio::test]
 async fn interrupted_or_killed_run_is_resumed_at_start() {
     for cut in [RunOutcome::Interrupted, RunOutcome::Running] {
-        let scene = Scene::new(|_| vec![at_once(Outcome::Succeeded)]);
+        let scene = Scene::new(|_| vec![at_once(JobOutcome::Succeeded)]);
         before(&scene, cut, "2026-03-01 04:10:00", PARIS);
         scene.until("2026-03-01 13:00:00").await;
         assert_eq!(scene.starts(), ["03-01 12:00:00"]);
@@ -32,7 +32,7 @@ async fn interrupted_or_killed_run_is_resumed_at_start() {
 #[tokio::test]
 async fn ended_run_is_not_resumed() {
     for ended in [RunOutcome::Succeeded, RunOutcome::Failed, RunOutcome::Missed] {
-        let scene = Scene::new(|_| vec![at_once(Outcome::Succeeded)]);
+        let scene = Scene::new(|_| vec![at_once(JobOutcome::Succeeded)]);
         before(&scene, ended, "2026-03-01 04:10:00", PARIS);
         scene.until("2026-03-02 12:00:00").await;
         assert_eq!(scene.starts(), ["03-02 04:10:00"]);
@@ -42,7 +42,7 @@ async fn ended_run_is_not_resumed() {
 
 #[tokio::test]
 async fn times_without_a_process_are_reported_at_start() {
-    let scene = Scene::new(|_| vec![at_once(Outcome::Succeeded)]);
+    let scene = Scene::new(|_| vec![at_once(JobOutcome::Succeeded)]);
     // It was interrupted, but another scheduled time has passed since then.
     before(&scene, RunOutcome::Interrupted, "2026-02-27 04:10:00", PARIS);
     scene.until("2026-03-01 13:00:00").await;
@@ -55,7 +55,7 @@ async fn times_without_a_process_are_reported_at_start() {
 
 #[tokio::test]
 async fn start_missed_during_deployment_is_made_up() {
-    let scene = Scene::new(|_| vec![at_once(Outcome::Succeeded)]);
+    let scene = Scene::new(|_| vec![at_once(JobOutcome::Succeeded)]);
     before(&scene, RunOutcome::Succeeded, "2026-03-01 04:10:00", PARIS);
     scene.clock.set("2026-03-02 04:12:00");
     scene.until("2026-03-02 06:00:00").await;
@@ -65,7 +65,7 @@ async fn start_missed_during_deployment_is_made_up() {
 
 #[tokio::test]
 async fn runs_of_another_schedule_do_not_count() {
-    let scene = Scene::new(|_| vec![at_once(Outcome::Succeeded)]);
+    let scene = Scene::new(|_| vec![at_once(JobOutcome::Succeeded)]);
     before(&scene, RunOutcome::Interrupted, "2026-02-20 04:10:00", "10 5 * * * UTC");
     scene.until("2026-03-01 13:00:00").await;
     assert!(scene.starts().is_empty());
@@ -74,7 +74,7 @@ async fn runs_of_another_schedule_do_not_count() {
 
 #[tokio::test]
 async fn interrupted_run_is_resumed_when_database_returns() {
-    let scene = Scene::new(|_| vec![at_once(Outcome::Succeeded)]);
+    let scene = Scene::new(|_| vec![at_once(JobOutcome::Succeeded)]);
     before(&scene, RunOutcome::Interrupted, "2026-03-01 04:10:00", PARIS);
     *scene.history.away.lock().unwrap() = 20;
     scene.until("2026-03-01 13:00:00").await;
@@ -84,7 +84,7 @@ async fn interrupted_run_is_resumed_when_database_returns() {
 
 #[tokio::test]
 async fn unreachable_database_does_not_delay_next_turn() {
-    let scene = Scene::new(|_| vec![at_once(Outcome::Succeeded)]);
+    let scene = Scene::new(|_| vec![at_once(JobOutcome::Succeeded)]);
     *scene.history.away.lock().unwrap() = u32::MAX;
     scene.until("2026-03-02 05:00:00").await;
     assert_eq!(scene.starts(), ["03-02 04:10:00"]);
@@ -92,7 +92,7 @@ async fn unreachable_database_does_not_delay_next_turn() {
 
 #[tokio::test]
 async fn run_interrupted_by_schedule_change_is_resumed() {
-    let scene = Scene::new(|_| vec![at_once(Outcome::Succeeded)]);
+    let scene = Scene::new(|_| vec![at_once(JobOutcome::Succeeded)]);
     before(&scene, RunOutcome::Interrupted, "2026-03-01 11:50:00", "50 11 * * * UTC");
     scene.until("2026-03-01 13:00:00").await;
     assert_eq!(scene.starts(), ["03-01 12:00:00"]);

@@ -28,7 +28,7 @@ fn finished(lane: usize, entry: EntryRef, outcome: Outcome) -> Event {
 }
 
 fn heard(events: &[(u64, Event)], end: u64) -> Recording {
-    let mut heard = Heard::default();
+    let mut heard = Observed::default();
     for (at, event) in events {
         heard.observe(event, Duration::from_secs(*at));
     }

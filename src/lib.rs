@@ -49,7 +49,7 @@
 //!
 //! let report = verify(archive, &VerifyOptions::default(), &|_progress| {});
 //! assert!(report.is_intact());
-//! # Ok::<(), nocturne::archive::Error>(())
+//! # Ok::<(), nocturne::archive::ArchiveError>(())
 //! ```
 //!
 //! [`restore::restore`] takes the same archive, a [`Selection`](select::Selection), a

@@ -64,7 +64,8 @@ impl fmt::Display for Host {
 /// The servers that the lists name, element by element.
 ///
 /// # Errors
-/// [`Error::Params`](super::SessionError::Params) if a value is wrong or the lists do not match.
+/// [`SessionError::Params`](super::SessionError::Params) if a value is wrong or the lists do not
+/// match.
 pub(super) fn hosts(
     names: Option<&str>,
     addresses: Option<&str>,

@@ -20,7 +20,8 @@
 //! ```
 //!
 //! [`FullRun`] does all of it, [`IncrementalRun`] only the copy, [`preview()`] plans it without
-//! changing anything. [`Night`](super::worker::RunWithRetries) handles retries, records and notifications.
+//! changing anything. [`RunWithRetries`](super::worker::RunWithRetries) handles retries, records and
+//! notifications.
 //!
 //! # What a failure leaves
 //!

@@ -56,6 +56,18 @@ pub(crate) fn one_line(text: &str) -> String {
     line
 }
 
+/// The text on one line, without loss: control characters and backslashes are escaped.
+pub(crate) fn escaped(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for character in decoded(text).chars() {
+        match character {
+            '\\' => line.push_str("\\\\"),
+            other => push(&mut line, other),
+        }
+    }
+    line
+}
+
 /// The text with all control characters escaped except line breaks and tabs.
 pub(crate) fn lines(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
@@ -125,7 +137,7 @@ fn push(shown: &mut String, character: char) {
 
 /// Whether a terminal or an editor acts on this character instead of showing it: control
 /// characters, line and paragraph separators, marks of the reading direction.
-pub(crate) fn acts(character: char) -> bool {
+fn acts(character: char) -> bool {
     character.is_control()
         || matches!(
             character,

@@ -46,6 +46,8 @@ pub(crate) mod budget;
 pub(crate) mod codec;
 pub(crate) mod custom;
 pub mod data;
+mod digest;
+pub mod digests;
 pub mod encoding;
 pub mod entry;
 pub mod error;
@@ -65,6 +67,7 @@ pub mod toc;
 pub(crate) mod writer;
 
 pub use data::{Data, LargeObject, LargeObjects};
+pub use digest::{Digest, HashingReader};
 pub use entry::{DataLocation, Desc, DumpId, Entry, Section};
 pub use error::{ArchiveError, ErrorKind, Result};
 pub use header::{Compression, Format, Header, LocalTime};

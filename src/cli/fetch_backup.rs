@@ -15,9 +15,9 @@ use super::args::FetchBackup as Typed;
 use super::exit::{
     ARCHIVE, CONNECT, CommandFailure, CommandResult, ERRORS, INTERRUPTED, USAGE, interrupted,
 };
-use super::threads;
-use super::{list, say};
+use super::{list, say, threads};
 use crate::archive;
+use crate::archive::Digest;
 use crate::error::chain;
 use crate::replicate::backup::local::Skipped;
 use crate::replicate::backup::scalingo::{ApiError, Choice, ScalingoError};
@@ -25,7 +25,7 @@ use crate::replicate::backup::{BackupError, BackupSource, Check, FoundBackup, Ma
 use crate::replicate::config::Config;
 use crate::report::{LogFormat, ProgressMode, ReportOptions, Screen, Verbosity, telemetry};
 use crate::shown::one_line;
-use crate::source::remote::{DownloadError, DownloadProgress, Sha256Sum, Start};
+use crate::source::remote::{DownloadError, DownloadProgress, Start};
 
 /// How often the download's progress is polled.
 const FRAME: Duration = Duration::from_millis(200);
@@ -134,7 +134,7 @@ async fn check_age(backup: &FoundBackup, config: &Config) -> Result<(), BackupEr
 async fn copy_to_stdout(
     backup: &FoundBackup,
     bar: &ProgressBar,
-) -> Result<(u64, Sha256Sum), CommandFailure> {
+) -> Result<(u64, Digest), CommandFailure> {
     let mut download = backup.start(Start::default()).map_err(failure)?;
     let progress = download.progress();
     show(bar, progress.clone());
@@ -151,7 +151,7 @@ async fn copy_to_stdout(
 }
 
 /// Describes the backup, one fact per line.
-fn describe(backup: &FoundBackup, file: Option<&Path>, bytes: u64, sha256: Sha256Sum) -> String {
+fn describe(backup: &FoundBackup, file: Option<&Path>, bytes: u64, sha256: Digest) -> String {
     let created = backup.created_at.map(|time| time.format("%Y-%m-%d %H:%M:%S UTC").to_string());
     let lines = [
         ("backup", Some(backup.id.clone())),

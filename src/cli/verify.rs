@@ -13,9 +13,10 @@ use super::exit::{ARCHIVE, CommandFailure, CommandResult, ERRORS, USAGE};
 use super::values::{Jobs, OutputFormat};
 use super::{choose, compare, input, list, threads};
 use crate::archive::DumpId;
+use crate::archive::digests::Digests;
 use crate::report::{ReportOptions, Screen, Verbosity, telemetry};
 use crate::source;
-use crate::verify::{Digests, VerifyOptions, VerifyProgress, verify};
+use crate::verify::{VerifyOptions, VerifyProgress, verify};
 
 /// Runs the command.
 pub(super) fn run(typed: &Verify) -> CommandResult {

@@ -16,13 +16,13 @@ use super::catalogue::{FoundTable, list};
 use super::feed::{Fill, Load, feed};
 use super::sessions::{Purpose, Zone};
 use super::tables::{ComparisonPass, digest, side_by_side, usable};
+use crate::archive::digests::toc_digest;
 use crate::archive::stream::ItemOf;
 use crate::archive::{ArchiveError, DumpId, ReadCounter, Toc};
 use crate::error::chain;
 use crate::rows::RowSet;
 use crate::server::{self, Session};
 use crate::source::{self, Access, Input, RandomAccess, Sequential, StreamAccess};
-use crate::verify::toc_digest;
 
 /// Pieces between the reader of the archive and the session.
 const IN_FLIGHT: usize = 4;

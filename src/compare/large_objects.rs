@@ -5,10 +5,10 @@ use std::collections::HashMap;
 use super::report::{Compared, ComparedKind, Verdict};
 use super::sessions::{Purpose, Zone};
 use super::tables::{ComparisonPass, Queue, side_by_side, usable};
-use crate::archive::DumpId;
+use crate::archive::{Digest, DumpId};
 use crate::error::chain;
 use crate::server;
-use crate::verify::{Digest, EntryReport, OBJECT_PART, ObjectFound};
+use crate::verify::{EntryReport, OBJECT_PART, ObjectFound};
 
 /// Objects per query.
 const BATCH: usize = 64;

@@ -6,7 +6,8 @@ use serde::Serialize;
 
 use super::catalogue::FoundTable;
 use super::{Archived, Digested, TableError, exact};
-use crate::verify::{counted, one_line};
+use crate::shown::escaped;
+use crate::verify::counted;
 
 /// The start of the note about columns whose values are not in the archive.
 const GENERATED: &str = "not compared: generated column ";
@@ -154,8 +155,8 @@ impl Compared {
     /// The name with its schema, on one line.
     fn full_name(&self) -> String {
         match &self.schema {
-            Some(schema) => one_line(&format!("{schema}.{}", self.name)),
-            None => one_line(&self.name),
+            Some(schema) => escaped(&format!("{schema}.{}", self.name)),
+            None => escaped(&self.name),
         }
     }
 
@@ -169,7 +170,7 @@ impl Compared {
         }
         .to_owned();
         let notes = self.notes.iter().chain(&self.detail);
-        let said: Vec<String> = notes.map(|note| one_line(note)).collect();
+        let said: Vec<String> = notes.map(|note| escaped(note)).collect();
         if !said.is_empty() {
             text.push_str(": ");
             text.push_str(&said.join("; "));

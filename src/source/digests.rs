@@ -9,9 +9,9 @@ use sha2::{Digest as _, Sha256};
 
 use super::{Access, Archive, Input, open};
 use crate::archive::stream::{Answer, ItemOf, Sink, StreamItem};
-use crate::archive::{Data, DumpId, Format, ReadCounter, Toc};
+use crate::archive::{Data, Digest, DumpId, Format, ReadCounter, Toc};
 
-type Digests = HashMap<DumpId, [u8; 32]>;
+type Digests = HashMap<DumpId, Digest>;
 
 /// Collects the digests of all entries in a stream.
 #[derive(Default)]
@@ -41,7 +41,7 @@ impl Sink for Passing {
     }
 
     fn end(&mut self) -> Answer {
-        self.digests.extend(self.current.take().map(|(id, hash)| (id, hash.finalize().into())));
+        self.digests.extend(self.current.take().map(|(id, hash)| (id, hash.into())));
         Answer::Take
     }
 }
@@ -121,7 +121,7 @@ fn digest_of_custom_entry_covers_block_without_header() {
             let block =
                 &bytes[usize::try_from(offset).unwrap()..][..usize::try_from(size).unwrap()];
             let data = &block[2 + usize::from(layout.int_size)..];
-            assert_eq!(digests[&entry.dump_id], <[u8; 32]>::from(Sha256::digest(data)));
+            assert_eq!(digests[&entry.dump_id], Digest::of(data));
         }
     }
     assert!(!digests.is_empty());

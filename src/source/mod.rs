@@ -20,7 +20,6 @@ mod reader;
 #[cfg(feature = "http")]
 pub mod remote;
 mod sequential;
-mod sha256;
 mod sizes;
 mod url;
 

@@ -7,10 +7,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use sha2::{Digest as _, Sha256};
 
 use super::VerifyOptions;
-use super::digests::{Digest, of_large_objects};
 use super::error_chain;
 use super::report::Count;
-use crate::archive::{ArchiveError, Data, Desc, Entry, ReadCounter, Result, Toc};
+use crate::archive::{ArchiveError, Data, Desc, Digest, Entry, ReadCounter, Result, Toc};
 use crate::rows::{CopyText, RowHasher, RowSet, RowSetKey, refuse_nul};
 use crate::sql::split::Splitter;
 
@@ -225,7 +224,7 @@ impl Findings {
             Some(Count::Objects(_)) => {
                 let all: Option<Vec<_>> =
                     self.objects.iter().map(|object| Some((object.oid, object.digest?))).collect();
-                all.map(of_large_objects)
+                all.map(Digest::of_large_objects)
             }
             _ => self.digest,
         }
@@ -296,7 +295,7 @@ impl Parts {
         if self.filled > 0 {
             self.end_part();
         }
-        Digest::from(<[u8; 32]>::from(self.whole.finalize()))
+        self.whole.into()
     }
 }
 

@@ -4,14 +4,13 @@
 //! statements must be complete, large objects must be those listed in the table of contents, and a
 //! custom archive must not have stray bytes between its blocks. Bytes after the last block are only
 //! a remark; files of a directory or tar that no entry names are ignored, as in pg_restore. Data
-//! without a checksum in the archive can be compared with [`digests`] taken earlier. A damaged
+//! without a checksum in the archive can be compared with [`Digests`](crate::archive::digests::Digests) taken earlier. A damaged
 //! entry does not prevent reading the others.
 //!
 //! A seekable archive is read by several threads, the largest entries first; a stream is read once,
 //! and its items are decoded on the same threads. Both give the same report, except for
 //! [`EntryReport::read`] of large objects in files.
 
-pub mod digests;
 mod examine;
 mod expected;
 mod random;
@@ -26,13 +25,11 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-pub(crate) use digests::one_line;
-pub use digests::{Difference, Digest, Digests, DigestsError, HashingReader, TOC_ID};
 pub(crate) use examine::{OBJECT_PART, ObjectFound};
 pub(crate) use report::counted;
 pub use report::{Count, EntryReport, VerifyReport};
 
-use crate::archive::{ArchiveError, DataLocation, DumpId, Entry, Section, Toc};
+use crate::archive::{ArchiveError, DataLocation, DumpId, Entry};
 use crate::rows::RowSetKey;
 use crate::source::{Access, Archive, bytes_behind};
 use examine::{Findings, Reading};
@@ -101,7 +98,7 @@ pub fn verify(
 ) -> VerifyReport {
     let toc = archive.toc.clone();
     let mut report = VerifyReport::new(&archive, options);
-    let with_data = || toc.entries.iter().filter(|entry| has_data(entry));
+    let with_data = || toc.entries.iter().filter(|entry| entry.declares_data());
     let expected = Arc::new(Expected::new(&toc, with_data()));
     let entries = with_data().filter(|entry| options.wants(entry.dump_id)).cloned().collect();
     let pool = match rayon::ThreadPoolBuilder::new()
@@ -132,11 +129,6 @@ pub fn verify(
     }
     collector.conclude(&expected, &mut report);
     report
-}
-
-/// Whether either field of an entry declares data.
-fn has_data(entry: &Entry) -> bool {
-    entry.had_dumper || entry.data != DataLocation::None
 }
 
 /// A contradiction in the table of contents about an entry's data.
@@ -237,50 +229,6 @@ impl<'a> Collector<'a> {
             report.entries.push(EntryReport::new(entry, findings));
         }
         report.remarks.extend((self.behind > 0).then(|| bytes_behind(self.behind)));
-    }
-}
-
-/// The digest of everything in the table of contents except the data locations: the same archive
-/// has the same digest, however it is wrapped.
-#[must_use]
-pub fn toc_digest(toc: &Toc) -> Digest {
-    // Every text is preceded by its length, so that different tables of contents give different
-    // bytes.
-    let mut bytes = Vec::new();
-    let header = &toc.header;
-    let texts = [&header.dbname, &header.remote_version, &header.dump_version];
-    for text in texts.into_iter().chain([&header.created.to_string()]) {
-        put(&mut bytes, Some(text));
-    }
-    for entry in &toc.entries {
-        bytes.extend(entry.dump_id.0.to_le_bytes());
-        bytes.extend([u8::from(has_data(entry)), entry.relkind, u8::from(entry.with_oids)]);
-        bytes.extend(entry.table_oid.to_le_bytes());
-        bytes.extend(entry.oid.to_le_bytes());
-        bytes.push(match entry.section {
-            Section::None => 1,
-            Section::PreData => 2,
-            Section::Data => 3,
-            Section::PostData => 4,
-        });
-        let texts = [&entry.tag, &entry.defn, &entry.drop_stmt, &entry.copy_stmt];
-        texts.into_iter().for_each(|text| put(&mut bytes, Some(text)));
-        put(&mut bytes, Some(entry.desc.as_str()));
-        let texts = [&entry.namespace, &entry.tablespace, &entry.table_am, &entry.owner];
-        texts.into_iter().for_each(|text| put(&mut bytes, text.as_deref()));
-        bytes.extend((entry.dependencies.len() as u64).to_le_bytes());
-        entry.dependencies.iter().for_each(|id| bytes.extend(id.0.to_le_bytes()));
-    }
-    Digest::of(&bytes)
-}
-
-fn put(bytes: &mut Vec<u8>, text: Option<&str>) {
-    match text {
-        Some(text) => {
-            bytes.extend((text.len() as u64).to_le_bytes());
-            bytes.extend(text.as_bytes());
-        }
-        None => bytes.extend(u64::MAX.to_le_bytes()),
     }
 }
 

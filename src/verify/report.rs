@@ -4,11 +4,12 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::digests::{Digest, DigestLine, Digests, TOC_ID, one_line};
+use super::VerifyOptions;
 use super::examine::{Findings, ObjectFound};
-use super::{VerifyOptions, toc_digest};
-use crate::archive::{Compression, DumpId, Entry, Format};
+use crate::archive::digests::{DigestLine, Digests, TOC_ID, toc_digest};
+use crate::archive::{Compression, Digest, DumpId, Entry, Format};
 use crate::rows::RowSet;
+use crate::shown::escaped;
 use crate::source::Archive;
 
 /// The result of a verification.
@@ -110,8 +111,8 @@ impl EntryReport {
     /// The name with its schema, on one line.
     fn full_name(&self) -> String {
         match &self.schema {
-            Some(schema) => one_line(&format!("{schema}.{}", self.name)),
-            None => one_line(&self.name),
+            Some(schema) => escaped(&format!("{schema}.{}", self.name)),
+            None => escaped(&self.name),
         }
     }
 }
@@ -145,9 +146,9 @@ impl VerifyReport {
             // The error of an entry that was found already names it.
             let error = entry.error.as_ref()?;
             let (id, kind, name) = (entry.dump_id, &entry.kind, entry.full_name());
-            Some(format!("entry {id} {kind} {name}: {}", one_line(error)))
+            Some(format!("entry {id} {kind} {name}: {}", escaped(error)))
         });
-        self.errors.iter().map(|error| one_line(error)).chain(entries)
+        self.errors.iter().map(|error| escaped(error)).chain(entries)
     }
 
     /// The digests of the table of contents and of all entries that have one.

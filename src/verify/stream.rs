@@ -13,7 +13,7 @@ use rayon::ThreadPool;
 
 use super::examine::Reading;
 use super::expected::Expected;
-use super::{Collector, Message, VerifyOptions, has_data};
+use super::{Collector, Message, VerifyOptions};
 use crate::archive::stream::{Answer, ItemBytes, ItemOf, ItemReader, Sink, StreamItem};
 use crate::archive::{DumpId, Entry, Format, ReadCounter, Toc};
 use crate::source::StreamAccess;
@@ -111,7 +111,7 @@ impl Dispatch {
                 .ok_or_else(|| format!("large object {oid} does not belong to any entry"))?,
         };
         match self.toc.get(id) {
-            Some(entry) if has_data(entry) => Ok(entry),
+            Some(entry) if entry.declares_data() => Ok(entry),
             Some(entry) => Err(format!(
                 "the archive contains data for entry {id} {}, which should have none",
                 entry.label()

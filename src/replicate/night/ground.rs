@@ -9,17 +9,15 @@ use tokio_util::sync::CancellationToken;
 use super::error::{NO_SUCH_DATABASE, NightError};
 use super::guard::LockWatch;
 use super::modes::Modes;
-use super::others;
 use super::present::Present;
-use super::{first_load, resume};
-use crate::archive::Toc;
+use super::{first_load, others, resume};
+use crate::archive::{Digest, Toc};
 use crate::error::chain;
 use crate::replicate::clean;
 use crate::replicate::config::{self, TableMode};
 use crate::replicate::swap::{self, Leftover, Names, Recovered, Swap, SwapError};
 use crate::replicate::worker::DatabaseHistory;
 use crate::server::{Session, SessionSettings, Target};
-use crate::source::remote::Sha256Sum;
 
 /// Attempts to rename, while sessions that cannot be terminated block it.
 const TRIES: u32 = 5;
@@ -120,7 +118,7 @@ impl NightTarget {
         target: &Target,
         settings: &config::Restore,
         backup: &str,
-        sum: Option<Sha256Sum>,
+        sum: Option<Digest>,
     ) -> Result<Option<Self>, NightError> {
         let Some(session) = Self::session(target, settings).await? else { return Ok(None) };
         let Some(present) = resume::find(&session, backup, sum).await? else { return Ok(None) };

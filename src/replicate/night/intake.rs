@@ -5,6 +5,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::error::NightError;
 use super::full::fail;
+use crate::archive::Digest;
 use crate::error::chain;
 use crate::replicate::backup::local::Skipped;
 use crate::replicate::backup::{BackupError, BackupSource, Check, FoundBackup, Made, OpenBackup};
@@ -12,7 +13,7 @@ use crate::replicate::config::Config;
 use crate::replicate::worker::{BackupRecord, OpenStage, Run};
 use crate::report::stages::Stage;
 use crate::source::Archive;
-use crate::source::remote::{DownloadProgress, Sha256Sum};
+use crate::source::remote::DownloadProgress;
 
 /// An open backup.
 pub(super) struct OpenedBackup {
@@ -22,7 +23,7 @@ pub(super) struct OpenedBackup {
     /// Set if it is downloaded while it is restored.
     pub(super) download: Option<Downloading>,
     /// The SHA-256 of the whole backup, if it was downloaded first.
-    pub(super) sha256: Option<Sha256Sum>,
+    pub(super) sha256: Option<Digest>,
 }
 
 /// Finds the backup that the settings ask for, and records it in the run.
@@ -113,7 +114,7 @@ pub(super) struct Downloading {
 impl Downloading {
     /// Ends the stage: the download is complete, or the restore is over and the rest is not needed.
     /// Returns the SHA-256 if the download is complete.
-    pub(super) fn end(self, run: &Run) -> Option<Sha256Sum> {
+    pub(super) fn end(self, run: &Run) -> Option<Digest> {
         let Self { stage, progress } = self;
         stage.add(0, progress.position());
         let sum = progress.sha256();

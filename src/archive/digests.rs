@@ -18,14 +18,10 @@
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
-use std::io::{self, Read};
 
-use serde::{Serialize, Serializer};
-use sha2::{Digest as _, Sha256};
+use serde::Serialize;
 
-use crate::archive::DumpId;
-use crate::archive::encoding::shown;
-use crate::shown::acts;
+use super::{Digest, DumpId, Section, Toc};
 
 /// The first line of a digest file. The number changes with the definition of the digests.
 pub const HEADER: &str = "nocturne digests 1";
@@ -33,119 +29,48 @@ pub const HEADER: &str = "nocturne digests 1";
 /// The number of the table of contents; entries start at 1.
 pub const TOC_ID: DumpId = DumpId(0);
 
-/// A SHA-256.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Digest([u8; 32]);
-
-impl Digest {
-    /// The digest of `bytes`.
-    #[must_use]
-    pub fn of(bytes: &[u8]) -> Self {
-        Self(Sha256::digest(bytes).into())
-    }
-
-    /// Its first digits, for messages that show a difference.
-    #[must_use]
-    pub(crate) fn short(&self) -> String {
-        self.0[..6].iter().map(|byte| format!("{byte:02x}")).chain(["…".to_owned()]).collect()
-    }
-
-    /// Parses a digest: 64 hexadecimal digits in either case.
-    #[must_use]
-    pub fn from_hex(text: &str) -> Option<Self> {
-        let text = text.as_bytes();
-        let mut digest = [0; 32];
-        if text.len() != 2 * digest.len() {
-            return None;
-        }
-        for (byte, pair) in digest.iter_mut().zip(text.chunks_exact(2)) {
-            let digit = |at: usize| char::from(pair[at]).to_digit(16);
-            *byte = u8::try_from(digit(0)? * 16 + digit(1)?).ok()?;
-        }
-        Some(Self(digest))
-    }
-}
-
-impl From<[u8; 32]> for Digest {
-    fn from(bytes: [u8; 32]) -> Self {
-        Self(bytes)
-    }
-}
-
-impl From<Sha256> for Digest {
-    fn from(hash: Sha256) -> Self {
-        Self(hash.finalize().into())
-    }
-}
-
-impl fmt::Display for Digest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-    }
-}
-
-impl fmt::Debug for Digest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-impl Serialize for Digest {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-/// Computes the digest of the bytes read through it.
-///
-/// For an entry of rows this is the digest in the file: of all decompressed data, including the end
-/// marker. Place it below [`crate::rows::CopyText`], which reads to that end.
-#[derive(Debug)]
-pub struct HashingReader<R> {
-    reader: R,
-    hash: Sha256,
-    bytes: u64,
-}
-
-impl<R: Read> HashingReader<R> {
-    /// Hashes the bytes of `reader`.
-    pub fn new(reader: R) -> Self {
-        Self { reader, hash: Sha256::new(), bytes: 0 }
-    }
-
-    /// Bytes read so far.
-    #[must_use]
-    pub fn bytes_read(&self) -> u64 {
-        self.bytes
-    }
-
-    /// The digest of all bytes read so far.
-    #[must_use]
-    pub fn finish(self) -> Digest {
-        self.hash.into()
-    }
-}
-
-impl<R: Read> Read for HashingReader<R> {
-    fn read(&mut self, output: &mut [u8]) -> io::Result<usize> {
-        let read = self.reader.read(output)?;
-        self.hash.update(&output[..read]);
-        self.bytes += read as u64;
-        Ok(read)
-    }
-}
-
-/// The digest of an entry of large objects: of each object's OID and digest, sorted by OID, so that
-/// their order in the archive does not matter.
+/// The digest of everything in the table of contents except the data locations: the same archive
+/// has the same digest, however it is wrapped.
 #[must_use]
-pub fn of_large_objects(objects: impl IntoIterator<Item = (u32, Digest)>) -> Digest {
-    let sorted: BTreeMap<u32, Digest> = objects.into_iter().collect();
-    let mut hash = Sha256::new();
-    for (oid, digest) in sorted {
-        hash.update(oid.to_be_bytes());
-        hash.update(digest.0);
+pub fn toc_digest(toc: &Toc) -> Digest {
+    // Every text is preceded by its length, so that different tables of contents give different
+    // bytes.
+    let mut bytes = Vec::new();
+    let header = &toc.header;
+    let texts = [&header.dbname, &header.remote_version, &header.dump_version];
+    for text in texts.into_iter().chain([&header.created.to_string()]) {
+        put(&mut bytes, Some(text));
     }
-    hash.into()
+    for entry in &toc.entries {
+        bytes.extend(entry.dump_id.0.to_le_bytes());
+        bytes.extend([u8::from(entry.declares_data()), entry.relkind, u8::from(entry.with_oids)]);
+        bytes.extend(entry.table_oid.to_le_bytes());
+        bytes.extend(entry.oid.to_le_bytes());
+        bytes.push(match entry.section {
+            Section::None => 1,
+            Section::PreData => 2,
+            Section::Data => 3,
+            Section::PostData => 4,
+        });
+        let texts = [&entry.tag, &entry.defn, &entry.drop_stmt, &entry.copy_stmt];
+        texts.into_iter().for_each(|text| put(&mut bytes, Some(text)));
+        put(&mut bytes, Some(entry.desc.as_str()));
+        let texts = [&entry.namespace, &entry.tablespace, &entry.table_am, &entry.owner];
+        texts.into_iter().for_each(|text| put(&mut bytes, text.as_deref()));
+        bytes.extend((entry.dependencies.len() as u64).to_le_bytes());
+        entry.dependencies.iter().for_each(|id| bytes.extend(id.0.to_le_bytes()));
+    }
+    Digest::of(&bytes)
+}
+
+fn put(bytes: &mut Vec<u8>, text: Option<&str>) {
+    match text {
+        Some(text) => {
+            bytes.extend((text.len() as u64).to_le_bytes());
+            bytes.extend(text.as_bytes());
+        }
+        None => bytes.extend(u64::MAX.to_le_bytes()),
+    }
 }
 
 /// The line of one entry in a digest file.
@@ -157,7 +82,7 @@ pub struct DigestLine {
     pub rows: Option<u64>,
     /// Bytes of the data, decompressed.
     pub bytes: u64,
-    /// The label of the entry, such as `TABLE DATA public.users`, in the form of [`one_line`].
+    /// The label of the entry, such as `TABLE DATA public.users`, on one line.
     pub label: String,
 }
 
@@ -318,23 +243,10 @@ fn parse_line(text: &str) -> Result<(DumpId, DigestLine), &'static str> {
     Ok((DumpId(id), DigestLine { digest, rows, bytes, label }))
 }
 
-/// Text that is safe in one line and on a terminal: control characters, which names in an archive
-/// may contain, and backslashes are escaped.
-#[must_use]
-pub fn one_line(text: &str) -> String {
-    shown(text).chars().fold(String::with_capacity(text.len()), |mut line, character| {
-        if acts(character) || character == '\\' {
-            line.extend(character.escape_default());
-        } else {
-            line.push(character);
-        }
-        line
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::shown::escaped;
 
     fn sample() -> Digests {
         let mut digests = Digests::default();
@@ -342,7 +254,7 @@ mod tests {
             digest: Digest::of(text.as_bytes()),
             rows,
             bytes: text.len() as u64,
-            label: one_line(label),
+            label: escaped(label),
         };
         digests.insert(DumpId(7), line("1\n\\.\n\n\n", Some(1), "TABLE DATA public.a  b\nc"));
         digests.insert(DumpId(12), line("", None, "BLOB COMMENTS"));
@@ -389,25 +301,5 @@ mod tests {
         assert!(told[1].contains("entry 12") && told[1].ends_with("not in the archive"));
         assert!(told[2].contains("entry 9") && told[2].ends_with("not in the digests"));
         assert_eq!(expected.compare(&found, true).len(), 2);
-    }
-
-    #[test]
-    fn hashing_reader_returns_the_sha256() {
-        let mut reader = HashingReader::new(&b"abc"[..]);
-        let mut all = Vec::new();
-        reader.read_to_end(&mut all).unwrap();
-        assert_eq!((all.as_slice(), reader.bytes_read()), (&b"abc"[..], 3));
-        assert_eq!(
-            reader.finish().to_string(),
-            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-        );
-    }
-
-    #[test]
-    fn large_object_digest_depends_on_oids_not_order() {
-        let (one, two) = (Digest::of(b"1"), Digest::of(b"2"));
-        let digest = of_large_objects([(1, one), (2, two)]);
-        assert_eq!(digest, of_large_objects([(2, two), (1, one)]));
-        assert_ne!(digest, of_large_objects([(1, two), (2, one)]));
     }
 }

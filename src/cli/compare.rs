@@ -7,15 +7,14 @@ use super::choose::ChosenEntries;
 use super::exit::{
     ARCHIVE, CONNECT, CommandFailure, CommandResult, ERRORS, INTERRUPTED, interrupted,
 };
-use super::threads;
 use super::values::OutputFormat;
-use super::{connection, list, verify};
-use crate::compare::{CompareError, CompareOptions, compare};
+use super::{connection, list, threads, verify};
 use crate::error::chain;
 use crate::report::Screen;
 use crate::restore::event::Event;
 use crate::server;
 use crate::source::{Archive, Input};
+use crate::verify::{CompareError, CompareOptions, compare};
 
 /// Compares, and prints the result.
 pub(super) fn run(

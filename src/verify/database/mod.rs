@@ -1,7 +1,7 @@
 //! Compares an archive's data with a database's: `nocturne verify ARCHIVE -d URL`.
 //!
 //! Both sides are read once, in parallel. The rows of each table are counted and added to an
-//! order-independent digest ([`crate::rows::RowSet`]): the archive's by [`crate::verify`], on its
+//! order-independent digest ([`crate::rows::RowSet`]): the archive's by [`verify`], on its
 //! threads; the database's by sessions that share one snapshot, with `COPY … TO STDOUT` of the same
 //! columns under pg_dump's settings. The number of jobs bounds the memory of both sides.
 //!
@@ -37,7 +37,7 @@ use crate::rows::{RowSet, RowSetKey};
 use crate::select::Selection;
 use crate::server::{self, Target};
 use crate::source::{Access, Archive, Input};
-use crate::verify::{EntryReport, VerifyOptions, VerifyProgress, verify};
+use crate::verify::archive::{EntryReport, VerifyOptions, VerifyProgress, verify};
 use catalogue::FoundTable;
 use exact::Again;
 use sessions::{Sessions, Zone};

@@ -8,7 +8,7 @@ use super::tables::{ComparisonPass, Queue, side_by_side, usable};
 use crate::archive::{Digest, DumpId};
 use crate::error::chain;
 use crate::server;
-use crate::verify::{EntryReport, OBJECT_PART, ObjectFound};
+use crate::verify::archive::{EntryReport, OBJECT_PART, ObjectFound};
 
 /// Objects per query.
 const BATCH: usize = 64;

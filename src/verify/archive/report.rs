@@ -11,6 +11,7 @@ use crate::archive::{Compression, Digest, DumpId, Entry, Format};
 use crate::rows::RowSet;
 use crate::shown::escaped;
 use crate::source::Archive;
+use crate::verify::counted;
 
 /// The result of a verification.
 #[derive(Clone, Debug, Serialize)]
@@ -179,11 +180,6 @@ impl VerifyReport {
     pub fn json(&self) -> serde_json::Result<String> {
         serde_json::to_string_pretty(self)
     }
-}
-
-/// A number and its noun.
-pub(crate) fn counted(number: u64, one: &str, many: &str) -> String {
-    format!("{number} {}", if number == 1 { one } else { many })
 }
 
 impl fmt::Display for VerifyReport {

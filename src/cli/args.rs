@@ -18,7 +18,7 @@ use super::selection::SelectionArgs;
 use super::values::ReportFormat;
 use super::values::{Jobs, OutputFormat};
 #[cfg(feature = "replicate")]
-use crate::report::nights::Lang;
+use crate::replicate::run_report::Lang;
 
 mod help;
 #[cfg(feature = "replicate")]

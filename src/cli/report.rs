@@ -11,8 +11,9 @@ use super::args::Report;
 use super::exit::{CommandFailure, CommandResult, ERRORS, USAGE};
 use super::values::ReportFormat;
 use super::{environment, list, say};
-use crate::report::logs::{self, Log};
-use crate::report::nights::{self, Lang, LoggedRun};
+use crate::replicate::logs::Log;
+use crate::replicate::run_report::{Lang, LoggedRun};
+use crate::replicate::{logs, run_report};
 
 /// Runs the command.
 pub(super) fn run(typed: &Report) -> CommandResult {
@@ -28,9 +29,9 @@ pub(super) fn run(typed: &Report) -> CommandResult {
     }
     let runs = chosen(log, typed.date, &name)?;
     let text = match typed.format {
-        ReportFormat::Text => nights::text::report(&runs, typed.lang.unwrap_or_else(locale)),
+        ReportFormat::Text => run_report::text::report(&runs, typed.lang.unwrap_or_else(locale)),
         ReportFormat::Json => return list::write_json(typed.file.as_deref(), &json(&runs)?),
-        ReportFormat::Html => nights::page(&runs, &title(&runs)),
+        ReportFormat::Html => run_report::page(&runs, &title(&runs)),
     };
     list::write(typed.file.as_deref(), text.as_bytes())
 }
@@ -76,8 +77,8 @@ struct Object<'a> {
 #[derive(Serialize)]
 struct RunObject<'a> {
     complete: bool,
-    shape: nights::Shape,
-    phases: nights::Phases,
+    shape: run_report::Shape,
+    phases: run_report::Phases,
     kinds: Vec<crate::report::timeline::KindTotals>,
     #[serde(flatten)]
     run: &'a LoggedRun,

@@ -12,7 +12,7 @@ use clap::builder::PossibleValue;
 
 use crate::archive::Section;
 #[cfg(feature = "replicate")]
-use crate::report::nights::Lang;
+use crate::replicate::run_report::Lang;
 use crate::report::{LogFormat, ProgressMode};
 use crate::restore::{CopyFormat, ForeignKeys};
 

@@ -46,8 +46,8 @@ pub use variable::{ValueKind, Variable};
 use super::notify::Webhook;
 use super::schedule::{self, CronSchedule};
 use super::worker::RetryPolicy;
+use crate::replicate::run_report::Lang;
 use crate::report::LogFormat;
-use crate::report::nights::Lang;
 use crate::restore::Tolerance;
 use reader::{VariableReader, Wrong};
 

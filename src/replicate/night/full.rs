@@ -19,12 +19,12 @@ use crate::replicate::backup::FoundBackup;
 use crate::replicate::config::Config;
 use crate::replicate::enrich::Enrichment;
 use crate::replicate::hooks::{self, Hooks};
+use crate::replicate::run_report::Lang;
+use crate::replicate::stages::Stage;
 use crate::replicate::swap::{Swap, SwapError};
 use crate::replicate::worker::{
     DatabaseHistory, FULL, JobFailure, JobOutcome, NightJob, OpenStage, Run,
 };
-use crate::report::nights::Lang;
-use crate::report::stages::Stage;
 use crate::report::timeline::TimelineReader;
 use crate::report::{ReportOptions, Screen};
 use crate::server::{Session, SessionSettings, Target};

@@ -17,9 +17,9 @@ use crate::error::chain;
 use crate::replicate::config::Config;
 use crate::replicate::incremental::{self, CopySettings, IncrementalTable, Summary};
 use crate::replicate::lock::LockError;
+use crate::replicate::run_report::Lang;
+use crate::replicate::stages::Stage;
 use crate::replicate::worker::{INCREMENTAL, JobFailure, JobOutcome, NightJob, Run};
-use crate::report::nights::Lang;
-use crate::report::stages::Stage;
 use crate::server::{self, Session, Target};
 use crate::sql::ident::quoted;
 

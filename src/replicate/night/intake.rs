@@ -10,8 +10,8 @@ use crate::error::chain;
 use crate::replicate::backup::local::Skipped;
 use crate::replicate::backup::{BackupError, BackupSource, Check, FoundBackup, Made, OpenBackup};
 use crate::replicate::config::Config;
+use crate::replicate::stages::Stage;
 use crate::replicate::worker::{BackupRecord, OpenStage, Run};
-use crate::report::stages::Stage;
 use crate::source::Archive;
 use crate::source::remote::DownloadProgress;
 

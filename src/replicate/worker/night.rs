@@ -16,7 +16,7 @@ use super::retry::RetryPolicy;
 use super::run::{Run, random};
 use crate::error::chain;
 use crate::replicate::notify::Notifier;
-use crate::report::stages::{run_done, run_failed, run_started};
+use crate::replicate::stages::{run_done, run_failed, run_started};
 use crate::report::units;
 
 /// How long a job may take to end when it is asked to stop. The host kills the process 30 seconds

@@ -10,7 +10,7 @@ use super::record::{
     BackupRecord, Entries, RunOutcome, RunRecord, StageName, StageRecord, StageState, Trigger,
 };
 use crate::archive::Digest;
-use crate::report::stages::{Running, Stage};
+use crate::replicate::stages::{Running, Stage};
 
 /// A run in progress. Clones are the same run.
 #[derive(Clone)]

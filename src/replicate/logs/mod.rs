@@ -2,7 +2,7 @@
 //!
 //! A log passes through four stages: `lines` yields lines of bounded length, `stamp` splits off the
 //! host's prefix and the time, `fact` interprets a line, and `runs` assembles the facts, sorted by
-//! time, into runs. [`super::nights`] defines and reports runs.
+//! time, into runs. [`super::run_report`] defines and reports runs.
 //!
 //! Logs are not trusted: lines may have any length and contain any bytes, and what is kept of them
 //! is bounded.
@@ -22,7 +22,7 @@ use fact::{Fact, fact};
 use lines::LogFile;
 use runs::Moments;
 
-use super::nights::LoggedRun;
+use crate::replicate::run_report::LoggedRun;
 
 /// Approximate limit of what is kept of a log, in bytes: a night of 600 entries takes 200 kB.
 const MOST_KEPT: usize = 128 << 20;

@@ -7,7 +7,7 @@
 use chrono::{FixedOffset, NaiveDate, NaiveDateTime, NaiveTime, Offset, TimeDelta, Utc};
 
 use super::nocturne::LEVELS;
-use crate::report::nights::Moment;
+use crate::replicate::run_report::Moment;
 
 /// A line, split into its parts.
 #[derive(Debug, PartialEq)]

@@ -9,8 +9,8 @@ use serde_json::{Map, Value};
 
 use super::{nocturne, stamp};
 use crate::archive::Desc;
-use crate::report::nights::{ItemEnd, Moment};
-use crate::report::stages::Stage;
+use crate::replicate::run_report::{ItemEnd, Moment};
+use crate::replicate::stages::Stage;
 
 /// Bytes of a name or message that are kept.
 const MOST_TEXT: usize = 1024;

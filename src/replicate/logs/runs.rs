@@ -7,8 +7,10 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use super::fact::{About, Ending, Fact, What};
-use crate::report::nights::{ItemEnd, LoggedRun, Moment, NightEntry, Part, RunEnd, StageSpan};
-use crate::report::stages::Stage;
+use crate::replicate::run_report::{
+    ItemEnd, LoggedRun, Moment, NightEntry, Part, RunEnd, StageSpan,
+};
+use crate::replicate::stages::Stage;
 
 /// What happened in a container, in the order of the log, which need not be chronological.
 #[derive(Default)]

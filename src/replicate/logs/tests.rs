@@ -1,4 +1,4 @@
-//! Runs found in logs, from text to [`Run`](crate::report::nights::Run).
+//! Runs found in logs, from text to [`Run`](crate::replicate::run_report::Run).
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::report::nights::{RunEnd, Shape};
+use crate::replicate::run_report::{RunEnd, Shape};
 
 fn runs(log: &str) -> Vec<LoggedRun> {
     read(log.as_bytes()).unwrap().runs

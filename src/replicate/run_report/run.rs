@@ -6,7 +6,7 @@ use std::time::Duration;
 use chrono::{DateTime, FixedOffset};
 use serde::{Serialize, Serializer};
 
-use crate::report::stages::Stage;
+use crate::replicate::stages::Stage;
 use crate::report::timeline::{Totals, WorkedEntry};
 
 /// How many errors a run keeps; further ones are only counted.
@@ -75,7 +75,7 @@ pub enum Shape {
 
 impl Shape {
     /// Whether the run restored an archive, or was meant to.
-    pub(in crate::report) fn restores(self) -> bool {
+    pub(crate) fn restores(self) -> bool {
         matches!(self, Self::Full | Self::Restore)
     }
 }
@@ -195,7 +195,7 @@ impl LoggedRun {
     }
 
     /// Records an error. Only the first few are kept, the others are counted.
-    pub(in crate::report) fn note_error(&mut self, message: String) {
+    pub(crate) fn note_error(&mut self, message: String) {
         self.error_count += 1;
         if self.errors.len() < MOST_ERRORS {
             self.errors.push(message);
@@ -301,7 +301,7 @@ impl LoggedRun {
 
 impl NightEntry {
     /// Sorts items by start; those of unknown start by their end.
-    pub(in crate::report) fn sort(items: &mut [Self]) {
+    pub(crate) fn sort(items: &mut [Self]) {
         items.sort_by_key(|item| {
             item.parts.first().map(|part| part.start).or(item.start).or(item.end)
         });
@@ -314,7 +314,7 @@ impl NightEntry {
 }
 
 /// Time from one moment to a later one, otherwise zero.
-pub(in crate::report) fn since(from: Moment, to: Moment) -> Duration {
+pub(crate) fn since(from: Moment, to: Moment) -> Duration {
     (to - from).to_std().unwrap_or_default()
 }
 

@@ -4,7 +4,8 @@ use maud::{Markup, html};
 
 use super::run::{LoggedRun, RunEnd, Shape};
 use crate::report::timeline::{self, page::document};
-use crate::report::{units, wording};
+use crate::report::units;
+use crate::shown::one_line;
 
 /// The page, self-contained.
 #[must_use]
@@ -24,7 +25,7 @@ fn one(run: &LoggedRun) -> Markup {
         section {
             h2 {
                 "Run of " (run.start().format("%Y-%m-%d at %H:%M:%S %:z"))
-                @if let Some(container) = &run.container { " on " (wording::one_line(container)) }
+                @if let Some(container) = &run.container { " on " (one_line(container)) }
             }
             (verdict(run))
             (timeline::facts(&facts(run)))
@@ -89,7 +90,7 @@ fn unfinished(run: &LoggedRun) -> Markup {
         @if run.unfinished().next().is_some() {
             h3 { "Unfinished" }
             ul {
-                @for item in run.unfinished() { li { (wording::one_line(&item.label)) } }
+                @for item in run.unfinished() { li { (one_line(&item.label)) } }
             }
         }
     }
@@ -100,7 +101,7 @@ fn errors(run: &LoggedRun) -> Markup {
         @if run.error_count > 0 {
             h3 { (units::plural(run.error_count, "error", "errors")) }
             ul {
-                @for error in &run.errors { li { (wording::one_line(error)) } }
+                @for error in &run.errors { li { (one_line(error)) } }
             }
         }
     }

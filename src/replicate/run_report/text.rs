@@ -9,7 +9,7 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use super::run::{LoggedRun, NightEntry, RunEnd, Shape, since};
-use crate::report::wording;
+use crate::shown::one_line;
 
 /// The kinds that the old script reported, in its order: prefixes of the log's names of entries.
 const KINDS: [&str; 5] = ["FK CONSTRAINT", "CONSTRAINT", "INDEX", "SEQUENCE", "TABLE DATA"];
@@ -98,7 +98,7 @@ fn heading(
         Lang::Fr => write!(text, " du {day} à {time}")?,
     }
     if let Some(container) = &run.container {
-        write!(text, " ({})", wording::one_line(container))?;
+        write!(text, " ({})", one_line(container))?;
     }
     text.push_str(match (run.end, run.is_complete()) {
         (RunEnd::Failed, _) => lang.of(": failed", " : en échec"),
@@ -189,7 +189,7 @@ fn write_kind(text: &mut String, run: &LoggedRun, kind: &str) -> std::fmt::Resul
     writeln!(text, "{kind} total duration : {}", clock(total))?;
     for item in items.iter().take(LISTED_ENTRIES) {
         let took = clock(item.took.unwrap_or_default());
-        writeln!(text, "\t{} : {took}", wording::one_line(&item.label))?;
+        writeln!(text, "\t{} : {took}", one_line(&item.label))?;
     }
     Ok(())
 }
@@ -202,7 +202,7 @@ fn unfinished(text: &mut String, run: &LoggedRun, lang: Lang) -> std::fmt::Resul
     writeln!(text, "{}{count}", lang.of("Not finished: ", "Non terminés : "))?;
     for item in run.unfinished() {
         let Some(start) = item.start else { continue };
-        let label = wording::one_line(&item.label);
+        let label = one_line(&item.label);
         let time = clock(since(start, run.last));
         match lang {
             Lang::En => writeln!(text, "\t{label} : at least {time}")?,
@@ -218,7 +218,7 @@ fn errors(text: &mut String, run: &LoggedRun, lang: Lang) -> std::fmt::Result {
     }
     writeln!(text, "{}{}", lang.of("Errors: ", "Erreurs : "), run.error_count)?;
     for error in &run.errors {
-        writeln!(text, "\t{}", wording::one_line(error))?;
+        writeln!(text, "\t{}", one_line(error))?;
     }
     Ok(())
 }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use super::timeline::WorkKind;
+use crate::report::timeline::WorkKind;
 
 /// The message of the line that starts a run.
 pub const RUN_STARTED: &str = "run started";

@@ -1,17 +1,17 @@
 //! Reads nocturne's own log lines, text and JSON.
 //!
-//! `crate::report::log`, [`crate::report::stages`] and the summary write them, in
+//! `crate::report::log`, [`crate::replicate::stages`] and the summary write them, in
 //! tracing-subscriber's format: ` INFO INDEX public.a started dump_id=12 lane=1`, or an object with
 //! `level` and `fields`.
 
 use serde_json::{Map, Value};
 
 use super::fact::{About, Ending, What, cut, kind};
-use crate::report::log::{CONTINUED, STARTED};
-use crate::report::nights::ItemEnd;
-use crate::report::stages::{
+use crate::replicate::run_report::ItemEnd;
+use crate::replicate::stages::{
     RUN_DONE, RUN_FAILED, RUN_STARTED, STAGE_DONE, STAGE_FAILED, STAGE_STARTED, Stage,
 };
+use crate::report::log::{CONTINUED, STARTED};
 
 /// The log levels, as tracing writes them.
 pub(super) const LEVELS: [&str; 5] = ["TRACE", "DEBUG", "INFO", "WARN", "ERROR"];
@@ -54,7 +54,7 @@ pub(super) fn json(level: &str, fields: &Map<String, Value>) -> Option<What> {
         .or_else(|| (level == "ERROR").then(|| What::Error(cut(message))))
 }
 
-/// The lines of [`crate::report::stages`].
+/// The lines of [`crate::replicate::stages`].
 fn run_or_stage(message: &str, field: impl Fn(&str) -> Option<String>) -> Option<What> {
     // As text, fields follow the message.
     let is = |words: &str| {

@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use std::time::Duration;
 
 use super::run::{ItemEnd, LoggedRun, Moment, NightEntry, Part, RunEnd, StageSpan};
-use crate::report::stages::Stage;
+use crate::replicate::stages::Stage;
 use crate::report::timeline::{Recording, Span, SpanEnd};
 
 impl LoggedRun {
@@ -99,7 +99,7 @@ fn item(span: &Span, id: u64) -> NightEntry {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::nights::{Lang, Shape, text};
+    use crate::replicate::run_report::{Lang, Shape, text};
     use crate::restore::event::EntryRef;
 
     fn at(seconds: i64) -> Moment {

@@ -1,64 +1,28 @@
 //! The cost history on the command line: its file, and warnings about it.
 
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::args::CostArgs as Typed;
+use super::args::CostArgs;
 use super::environment;
 use crate::error::chain;
-use crate::plan::history::CostHistory;
-use crate::report::costs::{TimingsReader, load};
-use crate::restore::event::{Event, Events, Reader};
+use crate::plan::history::CostFileError;
+use crate::report::timings::CostHistoryFile;
+use crate::restore::event::{Event, Events};
 
 /// The file's name in the user's cache folder (XDG Base Directory Specification).
 const DEFAULT: &str = "nocturne/costs.json";
 
-/// A history, and the file to write it to.
-#[derive(Debug)]
-pub(super) struct CostHistoryFile {
-    pub(super) costs: Arc<CostHistory>,
-    file: Option<PathBuf>,
-    recorder: TimingsReader,
+/// Reads the history file. An unusable file is reported as a warning and never written.
+pub(super) fn open(typed: &CostArgs, events: &Events) -> CostHistoryFile {
+    CostHistoryFile::open(file(typed), |error| warn(error, events))
 }
 
-impl CostHistoryFile {
-    /// Reads the history file. An unusable file is reported as a warning and never written.
-    pub(super) fn open(typed: &Typed, events: &Events) -> Self {
-        let (costs, file) = match file(typed) {
-            None => (CostHistory::default(), None),
-            Some(path) => match load(&path) {
-                Ok(costs) => (costs, Some(path)),
-                Err(error) => {
-                    warn(events, &error);
-                    (CostHistory::default(), None)
-                }
-            },
-        };
-        Self { costs: Arc::new(costs), file, recorder: TimingsReader::default() }
-    }
-
-    /// Records events for the history, if there is a file.
-    pub(super) fn reader(&self) -> Option<Reader> {
-        self.file.as_ref().map(|_| self.recorder.reader())
-    }
-
-    /// Saves a run's timings. `complete` tells whether the run finished.
-    pub(super) fn save(&self, database: &str, complete: bool, events: &Events) {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
-        let saved =
-            self.file.as_ref().map(|path| self.recorder.save(path, database, complete, now));
-        if let Some(Err(error)) = saved {
-            warn(events, &error);
-        }
-    }
-}
-
-fn warn(events: &Events, error: &dyn std::error::Error) {
+/// Reports a problem with the file.
+pub(super) fn warn(error: &CostFileError, events: &Events) {
     events.send(Event::Warning { message: chain(error) });
 }
 
-fn file(typed: &Typed) -> Option<PathBuf> {
+fn file(typed: &CostArgs) -> Option<PathBuf> {
     if typed.no_cost_history {
         return None;
     }

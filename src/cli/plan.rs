@@ -4,11 +4,10 @@ use std::num::NonZero;
 use std::thread::available_parallelism;
 
 use super::args::{PlanArgs, PlanFormat};
-use super::costs::CostHistoryFile;
 use super::exit::{CommandFailure, CommandResult, ERRORS, USAGE};
 use super::restore::automatic_jobs;
 use super::values::Jobs;
-use super::{choose, input, list};
+use super::{choose, costs, input, list};
 use crate::archive::{Desc, Entry};
 use crate::plan::{JobId, Workers};
 use crate::report::Screen;
@@ -26,7 +25,7 @@ pub(super) fn run(typed: &PlanArgs) -> CommandResult {
     let chosen = choose::choose(&toc, &options, &typed.selection, &events)?;
     let streamed = matches!(archive.access, Access::Stream(_));
     let sizes = sizes(archive.access, &toc.entries)?;
-    let history = CostHistoryFile::open(&typed.costs, &events);
+    let history = costs::open(&typed.costs, &events);
     let past = history.costs.database(&toc.header.dbname);
     let jobs = match typed.jobs {
         Some(Jobs::Count(count)) => count.get(),

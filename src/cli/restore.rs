@@ -9,12 +9,11 @@ use std::thread::available_parallelism;
 use super::args::{Reporting, Restore, Results};
 use super::choose::{self, ChosenEntries};
 use super::connection::given;
-use super::costs::CostHistoryFile;
 use super::embedded::EmbeddedServer;
 use super::exit::{CommandFailure, CommandResult, ERRORS, USAGE, interrupted, unwritable};
 use super::size::Size;
 use super::values::{ArchiveFormat, Jobs};
-use super::{connection, environment, input, list, script, threads};
+use super::{connection, costs, environment, input, list, script, threads};
 use crate::archive::Format;
 use crate::report::timeline::TimelineReader;
 use crate::report::{
@@ -106,7 +105,7 @@ fn run_reported(typed: &Restore, report: ReportOptions, screen: &Screen) -> Comm
         return script::write(&script, archive, &chosen.selection, &options, &events);
     }
 
-    let history = CostHistoryFile::open(&typed.costs, &events);
+    let history = costs::open(&typed.costs, &events);
     options.history = history.costs.clone();
     let database = archive.toc.header.dbname.clone();
     let runtime = threads::runtime(options.jobs)?;
@@ -124,11 +123,13 @@ fn run_reported(typed: &Restore, report: ReportOptions, screen: &Screen) -> Comm
         for warning in target.warnings() {
             events.send(Event::Warning { message: warning.clone() });
         }
-        let told = events.clone().read_by(history.reader());
+        let told = events.clone().read_by([history.reader()]);
         let result =
             restore(archive, &chosen.selection, options, target, told, interrupted()).await;
         let complete = matches!(result, Ok(Ended { errors: 0 }));
-        history.save(&database, complete, &events);
+        if let Err(error) = history.save(&database, complete) {
+            costs::warn(&error, &events);
+        }
         let outcome = conclude(typed, reporter, recorder.as_ref(), result);
         match server {
             Some(server) => server.stay(&typed.place, outcome).await,

@@ -9,7 +9,6 @@
 
 mod bars;
 mod board;
-pub mod costs;
 pub(crate) mod log;
 pub mod plan;
 mod reporter;
@@ -17,6 +16,7 @@ mod screen;
 pub mod summary;
 pub mod telemetry;
 pub mod timeline;
+pub mod timings;
 pub mod units;
 mod wording;
 

@@ -1,95 +1,26 @@
-//! The file of job timings from earlier runs (`--cost-history`).
+//! The timings of jobs, from one run to the next: a reader of events, with the file of the cost
+//! history (`--cost-history`).
 //!
-//! [`load`] reads it before a restore. [`TimingsReader`] listens to the restore and records its jobs'
-//! timings; [`TimingsReader::save`] rewrites the file at the end. The file is optional: problems with it
-//! are warnings. A file that is not a history of this version is never changed.
+//! [`CostHistoryFile`] reads the file before a restore, measures the restore's jobs, and adds them to
+//! the file at the end. The file may be lost: problems with it are warnings.
 
 use std::collections::HashMap;
-use std::fs::{self, File};
-use std::io::{self, Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use crate::plan::history::{CostHistory, CostHistoryError, Measured, MeasuredJobs, PastRun};
+use crate::plan::history::{CostFileError, CostHistory, Measured, MeasuredJobs, PastRun, file};
 use crate::restore::event::{Event, Outcome, Reader};
 use crate::restore::journal::DONE_BEFORE;
 
-/// Upper bound of a history's size: the number of its jobs is bounded.
-const MOST_BYTES: u64 = 256 * 1024 * 1024;
-
-/// Why the history cannot be read or written.
-#[derive(Debug, thiserror::Error)]
-pub enum CostsError {
-    /// The file cannot be read.
-    #[error("cannot read the cost history {}", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// The file is not a history.
-    #[error("cannot use the cost history {} (left unchanged)", path.display())]
-    Form {
-        /// The file.
-        path: PathBuf,
-        /// Why it is not a history.
-        source: CostHistoryError,
-    },
-    /// The file cannot be written.
-    #[error("cannot write the cost history {}", path.display())]
-    Write {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
+/// The costs of earlier runs, and the file that receives those of this one.
+#[derive(Debug)]
+pub struct CostHistoryFile {
+    /// The costs of earlier runs; none without a usable file.
+    pub costs: Arc<CostHistory>,
+    path: Option<PathBuf>,
+    run: Arc<Mutex<MeasuredRun>>,
 }
-
-/// Reads a history. A missing file counts as an empty one.
-///
-/// # Errors
-/// If it cannot be read, or is not a history.
-pub fn load(path: &Path) -> Result<CostHistory, CostsError> {
-    let failed = |source| CostsError::Read { path: path.to_owned(), source };
-    let mut text = Vec::new();
-    match File::open(path) {
-        Ok(file) => file.take(MOST_BYTES).read_to_end(&mut text).map_err(failed)?,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return Ok(CostHistory::default());
-        }
-        Err(error) => return Err(failed(error)),
-    };
-    CostHistory::from_json(&text)
-        .map_err(|source| CostsError::Form { path: path.to_owned(), source })
-}
-
-/// Writes a history to a temporary file and renames it over the old one: concurrent readers see
-/// either the old or the new history.
-fn store(path: &Path, history: &CostHistory) -> io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    if let Some(folder) = folder {
-        fs::create_dir_all(folder)?;
-    }
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".{}.new", std::process::id()));
-    let beside = path.with_file_name(name);
-    let written = File::create(&beside).and_then(|mut file| {
-        file.write_all(history.to_json().as_bytes())?;
-        file.sync_all()?;
-        fs::rename(&beside, path)
-    });
-    if written.is_err() {
-        // A partial file is useless.
-        let _ = fs::remove_file(&beside);
-    }
-    written
-}
-
-/// Records the timings of one run's jobs.
-#[derive(Clone, Debug, Default)]
-pub struct TimingsReader(Arc<Mutex<MeasuredRun>>);
 
 #[derive(Debug, Default)]
 struct MeasuredRun {
@@ -104,38 +35,45 @@ struct MeasuredRun {
     went_on: bool,
 }
 
-impl TimingsReader {
-    /// Records the events that it reads.
+impl CostHistoryFile {
+    /// Reads the file, if there is to be one. `warn` gets the error of an unusable file, which is
+    /// never written.
+    pub fn open(path: Option<PathBuf>, warn: impl FnOnce(&CostFileError)) -> Self {
+        let (costs, path) = match path.map(|path| (file::load(&path), path)) {
+            Some((Ok(costs), path)) => (costs, Some(path)),
+            Some((Err(error), _)) => {
+                warn(&error);
+                (CostHistory::default(), None)
+            }
+            None => (CostHistory::default(), None),
+        };
+        Self { costs: Arc::new(costs), path, run: Arc::default() }
+    }
+
+    /// Measures the run whose events it reads.
     #[must_use]
     pub fn reader(&self) -> Reader {
-        let heard = Arc::clone(&self.0);
+        let run = Arc::clone(&self.run);
         Arc::new(move |event: &Event| {
-            heard.lock().unwrap_or_else(PoisonError::into_inner).observe(event);
+            run.lock().unwrap_or_else(PoisonError::into_inner).observe(event);
         })
     }
 
-    /// Adds the run to the history, under the name of the archive's database, and writes the file.
-    /// `complete` tells whether the restore finished; if not, only its jobs are recorded, and
-    /// nothing if they were rolled back. `now` is in seconds since 1970.
-    ///
-    /// Reads the file again first, because another run may have written it in the meantime.
+    /// Adds the run to the file, under the name of the archive's database. `complete` tells whether
+    /// the restore finished; if not, only its jobs are recorded, and nothing if they were rolled
+    /// back.
     ///
     /// # Errors
     /// If the file cannot be read or written, or is no longer a history.
-    pub fn save(
-        &self,
-        path: &Path,
-        database: &str,
-        complete: bool,
-        now: u64,
-    ) -> Result<(), CostsError> {
-        let run = self.0.lock().unwrap_or_else(PoisonError::into_inner).run(complete, now);
-        let Some(run) = run else {
-            return Ok(());
-        };
-        let mut history = load(path)?;
-        history.record(database, run);
-        store(path, &history).map_err(|source| CostsError::Write { path: path.to_owned(), source })
+    pub fn save(&self, database: &str, complete: bool) -> Result<(), CostFileError> {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
+        self.save_at(now, database, complete)
+    }
+
+    fn save_at(&self, now: u64, database: &str, complete: bool) -> Result<(), CostFileError> {
+        let Some(path) = &self.path else { return Ok(()) };
+        let run = self.run.lock().unwrap_or_else(PoisonError::into_inner).run(complete, now);
+        run.map_or(Ok(()), |run| file::record(path, database, run))
     }
 }
 
@@ -195,6 +133,10 @@ impl MeasuredRun {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use super::file::load;
     use super::*;
     use crate::archive::{Desc, Entry};
     use crate::plan::Step;
@@ -234,12 +176,16 @@ mod tests {
         Event::Planned { archive, entries: 2, wanted: 2, with_data: 0, data_bytes: None, jobs: 3 }
     }
 
-    fn save(path: &Path, seconds: u64, complete: bool) -> Result<(), CostsError> {
-        let recorder = TimingsReader::default();
-        let events = Events::discard().read_by([recorder.reader()]);
+    fn open(path: &Path) -> CostHistoryFile {
+        CostHistoryFile::open(Some(path.to_owned()), |error| panic!("{error}"))
+    }
+
+    fn save(path: &Path, seconds: u64, complete: bool) -> Result<(), CostFileError> {
+        let file = open(path);
+        let events = Events::discard().read_by([file.reader()]);
         events.send(planned());
         index(seconds).into_iter().for_each(|event| events.send(event));
-        recorder.save(path, "app", complete, 1_700_000_000)
+        file.save_at(1_700_000_000, "app", complete)
     }
 
     fn remembered(path: &Path) -> Option<f64> {
@@ -284,36 +230,15 @@ mod tests {
     fn resumed_run_is_not_saved_as_a_whole() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("costs.json");
-        let recorder = TimingsReader::default();
-        let events = Events::discard().read_by([recorder.reader()]);
+        let file = open(&path);
+        let events = Events::discard().read_by([file.reader()]);
         let [mut before, job, measured] = index(4);
         if let Event::Finished { outcome, .. } = &mut before {
             *outcome = Outcome::Skipped { reason: DONE_BEFORE.to_owned() };
         }
         [planned(), before, job, measured].into_iter().for_each(|event| events.send(event));
-        recorder.save(&path, "app", true, 1_700_000_000).unwrap();
+        file.save_at(1_700_000_000, "app", true).unwrap();
         assert_eq!(remembered(&path), Some(4.0));
         assert_eq!(load(&path).unwrap().database("app").unwrap().last_night(), None);
-    }
-
-    #[test]
-    fn file_that_is_not_a_history_is_unchanged() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("notes.txt");
-        for text in ["my notes", "{\"version\":99}"] {
-            fs::write(&path, text).unwrap();
-            assert!(matches!(load(&path), Err(CostsError::Form { .. })));
-            assert!(matches!(save(&path, 4, true), Err(CostsError::Form { .. })));
-            assert_eq!(fs::read_to_string(&path).unwrap(), text);
-        }
-    }
-
-    #[test]
-    fn unwritable_path_is_named_in_the_error() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("file");
-        fs::write(&file, "x").unwrap();
-        let error = save(&file.join("costs.json"), 4, true).unwrap_err();
-        assert!(error.to_string().contains("costs.json"), "{error}");
     }
 }

@@ -2,7 +2,7 @@
 //! terminal's cursor, start a new line or change the reading direction.
 //!
 //! Everything written to a terminal passes through one of these functions: standard error in
-//! `report::screen`, standard output in `cli::list`, JSON in [`json`]. Text within a line, such as
+//! `report::screen`, standard output in `cli::shared::output`, JSON in [`json`]. Text within a line, such as
 //! a name or an error, passes through [`one_line`] first.
 //!
 //! They also remove passwords that were typed on the command line ([`conceal`]).

@@ -7,12 +7,13 @@ use std::path::Path;
 use chrono::NaiveDate;
 use serde::Serialize;
 
-use super::args::Report;
 use super::exit::{CommandFailure, CommandResult, ERRORS, USAGE};
-use super::values::ReportFormat;
-use super::{environment, list, say};
+use super::options::Report;
+use super::options::values::ReportFormat;
+use super::shared::night::locale;
+use super::shared::{output, say};
 use crate::replicate::logs::Log;
-use crate::replicate::run_report::{Lang, LoggedRun};
+use crate::replicate::run_report::LoggedRun;
 use crate::replicate::{logs, run_report};
 
 /// Runs the command.
@@ -30,10 +31,10 @@ pub(super) fn run(typed: &Report) -> CommandResult {
     let runs = chosen(log, typed.date, &name)?;
     let text = match typed.format {
         ReportFormat::Text => run_report::text::report(&runs, typed.lang.unwrap_or_else(locale)),
-        ReportFormat::Json => return list::write_json(typed.file.as_deref(), &json(&runs)?),
+        ReportFormat::Json => return output::write_json(typed.file.as_deref(), &json(&runs)?),
         ReportFormat::Html => run_report::page(&runs, &title(&runs)),
     };
-    list::write(typed.file.as_deref(), text.as_bytes())
+    output::write(typed.file.as_deref(), text.as_bytes())
 }
 
 fn read(path: Option<&Path>) -> io::Result<Log> {
@@ -60,12 +61,6 @@ fn chosen(log: Log, date: Option<NaiveDate>, name: &str) -> Result<Vec<LoggedRun
         return Err(CommandFailure::new(ERRORS, message));
     }
     Ok(runs)
-}
-
-/// The environment's language, by POSIX rules: the first of these variables that is set.
-pub(super) fn locale() -> Lang {
-    let locale = ["LC_ALL", "LC_MESSAGES", "LANG"].into_iter().find_map(environment);
-    Lang::of_locale(&locale.unwrap_or_default())
 }
 
 #[derive(Serialize)]

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use super::super::selection::SelectionArgs;
-use super::super::values::Jobs;
+use super::selection::SelectionArgs;
+use super::values::Jobs;
 use crate::restore::ForeignKeys;
 
 /// `nocturne plan`, as typed.

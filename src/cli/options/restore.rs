@@ -4,11 +4,11 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args};
 
-use super::super::connection::Connection;
-use super::super::selection::SelectionArgs;
-use super::super::size::Size;
-use super::super::values::{ArchiveFormat, Jobs};
 use super::CostArgs;
+use super::connection::Connection;
+use super::selection::SelectionArgs;
+use super::size::Size;
+use super::values::{ArchiveFormat, Jobs};
 use crate::report::{LogFormat, ProgressMode};
 use crate::restore::{CopyFormat, ForeignKeys, READ_AHEAD, ServerSetting, Tolerance};
 

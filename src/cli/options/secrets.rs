@@ -7,7 +7,7 @@ use crate::server::concealed;
 use crate::shown;
 
 /// Replaces every such word in all output from now on.
-pub(super) fn conceal(words: &[OsString]) {
+pub(crate) fn conceal(words: &[OsString]) {
     let texts: Vec<_> = words.iter().map(|word| word.to_string_lossy()).collect();
     shown::conceal(texts.iter().flat_map(|text| secrets(text)));
 }

@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use clap::CommandFactory;
 use clap::error::ErrorKind;
 
-use super::super::values::ArchiveFormat;
+use super::values::ArchiveFormat;
 use super::*;
 use crate::archive::Section;
 use crate::report::{LogFormat, ProgressMode};

@@ -9,8 +9,8 @@ use std::marker::PhantomData;
 
 use clap::{Arg, ArgMatches, Args, Command as Clap, Error, FromArgMatches};
 
-use super::environment;
-use super::exit::{CommandFailure, USAGE};
+use crate::cli::exit::{CommandFailure, USAGE};
+use crate::cli::shared::environment;
 use crate::replicate::config::{Config, NightCommand, ValueKind, Variable, table};
 
 /// Selects a command's settings.
@@ -87,7 +87,7 @@ impl<P: Purpose> TypedSettings<P> {
     ///
     /// # Errors
     /// A usage failure that lists every problem.
-    pub(super) fn config(&self) -> Result<Config, CommandFailure> {
+    pub(crate) fn config(&self) -> Result<Config, CommandFailure> {
         let variable = |name: &str| self.typed.get(name).cloned().or_else(|| environment(name));
         Config::for_command(P::COMMAND, variable).map_err(|problems| {
             let failure = CommandFailure::new(USAGE, "invalid settings");
@@ -97,14 +97,14 @@ impl<P: Purpose> TypedSettings<P> {
 
     /// The same settings, plus one that does not come from the command line.
     #[must_use]
-    pub(super) fn with(mut self, name: &'static str, text: String) -> Self {
+    pub(crate) fn with(mut self, name: &'static str, text: String) -> Self {
         self.typed.insert(name, text);
         self
     }
 
     /// The value typed for a variable.
     #[cfg(test)]
-    pub(super) fn typed(&self, name: &str) -> Option<&str> {
+    pub(crate) fn typed(&self, name: &str) -> Option<&str> {
         self.typed.get(name).map(String::as_str)
     }
 }

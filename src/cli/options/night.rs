@@ -6,11 +6,11 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args};
 
 #[cfg(feature = "web")]
-use super::super::settings::ForWeb;
-use super::super::settings::{
+use super::settings::ForWeb;
+use super::settings::{
     ForDropObjects, ForEnrich, ForFetchBackup, ForIncremental, ForRun, ForWorker, TypedSettings,
 };
-use super::super::table_key::TableKey;
+use super::table_key::TableKey;
 use crate::replicate::config::TablePattern;
 
 /// `nocturne fetch-backup`, as typed.

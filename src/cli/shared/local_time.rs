@@ -17,7 +17,7 @@ const STEP: i64 = 601_200;
 const FURTHEST: i64 = 268_828_200;
 
 /// Formats an archive's time.
-pub(super) fn of(time: &LocalTime) -> String {
+pub(crate) fn of(time: &LocalTime) -> String {
     let LocalTime { year, month, day, hour, minute, second, .. } = *time;
     let part = |number: i32| u32::try_from(number).ok();
     let date = || NaiveDate::from_ymd_opt(year, part(month)?, part(day)?);
@@ -35,7 +35,7 @@ pub(super) fn of(time: &LocalTime) -> String {
 }
 
 /// The current time.
-pub(super) fn now() -> String {
+pub(crate) fn now() -> String {
     match zone() {
         Some(zone) => Utc::now().with_timezone(&zone).format(FORMAT).to_string(),
         None => with_offset(&Local::now()),

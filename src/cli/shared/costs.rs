@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::args::CostArgs;
 use super::environment;
+use crate::cli::options::CostArgs;
 use crate::error::chain;
 use crate::plan::history::CostFileError;
 use crate::report::timings::CostHistoryFile;
@@ -13,12 +13,12 @@ use crate::restore::event::{Event, Events};
 const DEFAULT: &str = "nocturne/costs.json";
 
 /// Reads the history file. An unusable file is reported as a warning and never written.
-pub(super) fn open(typed: &CostArgs, events: &Events) -> CostHistoryFile {
+pub(crate) fn open(typed: &CostArgs, events: &Events) -> CostHistoryFile {
     CostHistoryFile::open(file(typed), |error| warn(error, events))
 }
 
 /// Reports a problem with the file.
-pub(super) fn warn(error: &CostFileError, events: &Events) {
+pub(crate) fn warn(error: &CostFileError, events: &Events) {
     events.send(Event::Warning { message: chain(error) });
 }
 
@@ -30,7 +30,7 @@ fn file(typed: &CostArgs) -> Option<PathBuf> {
 }
 
 /// The default file: in the user's cache folder, if that exists.
-pub(super) fn default_file() -> Option<PathBuf> {
+pub(crate) fn default_file() -> Option<PathBuf> {
     // The specification requires relative paths to be ignored.
     let xdg = environment("XDG_CACHE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
     let cache = xdg.or_else(|| Some(PathBuf::from(environment("HOME")?).join(".cache")))?;

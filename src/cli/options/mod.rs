@@ -5,6 +5,23 @@
 //! comments of the fields are the help text. The caller reads the environment, never this module:
 //! an unset option stays unset.
 
+pub mod connection;
+mod help;
+#[cfg(feature = "replicate")]
+mod night;
+mod plan;
+mod restore;
+pub(crate) mod secrets;
+pub mod selection;
+#[cfg(feature = "replicate")]
+pub mod settings;
+pub mod size;
+#[cfg(feature = "replicate")]
+pub mod table_key;
+#[cfg(test)]
+mod tests;
+pub mod values;
+
 use std::path::PathBuf;
 
 #[cfg(feature = "replicate")]
@@ -12,21 +29,13 @@ use chrono::NaiveDate;
 use clap::{ArgAction, Args, Parser, Subcommand};
 use clap_complete::Shell;
 
-use super::connection::ComparedDatabase;
-use super::selection::SelectionArgs;
-#[cfg(feature = "replicate")]
-use super::values::ReportFormat;
-use super::values::{Jobs, OutputFormat};
 #[cfg(feature = "replicate")]
 use crate::replicate::run_report::Lang;
-
-mod help;
+use connection::ComparedDatabase;
+use selection::SelectionArgs;
 #[cfg(feature = "replicate")]
-mod night;
-mod plan;
-mod restore;
-#[cfg(test)]
-mod tests;
+use values::ReportFormat;
+use values::{Jobs, OutputFormat};
 
 #[cfg(feature = "web")]
 pub use night::Web;

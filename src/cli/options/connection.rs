@@ -2,8 +2,8 @@
 
 use clap::Args;
 
-use super::exit::{CommandFailure, USAGE};
 use super::values::ConnectionString;
+use crate::cli::exit::{CommandFailure, USAGE};
 use crate::server::{ConnectOptions, PasswordPrompt, Target};
 
 /// How to connect to the target, as typed.
@@ -94,7 +94,7 @@ pub struct ComparedDatabase {
 
 impl Connection {
     /// The connection options given. `default_url` applies if no database is named.
-    pub(super) fn options(&self, default_url: Option<String>) -> ConnectOptions {
+    pub(crate) fn options(&self, default_url: Option<String>) -> ConnectOptions {
         let server = [&self.host, &self.port, &self.username];
         let said = options(self.dbname.as_ref(), server, self.no_password, self.password);
         ConnectOptions { default_url, ..said }
@@ -103,7 +103,7 @@ impl Connection {
 
 impl ComparedDatabase {
     /// The connection options given.
-    pub(super) fn options(&self) -> ConnectOptions {
+    pub(crate) fn options(&self) -> ConnectOptions {
         let server = [&self.host, &self.port, &self.username];
         options(self.dbname.as_ref(), server, self.no_password, self.password)
     }
@@ -131,12 +131,12 @@ fn options(
 }
 
 /// An option's value; an empty one counts as not given.
-pub(super) fn given(option: &Option<String>) -> Option<String> {
+pub(crate) fn given(option: &Option<String>) -> Option<String> {
     option.clone().filter(|value| !value.is_empty())
 }
 
 /// Resolves where to connect, with the process's environment.
-pub(super) fn resolve(options: &ConnectOptions) -> Result<Target, CommandFailure> {
+pub(crate) fn resolve(options: &ConnectOptions) -> Result<Target, CommandFailure> {
     Target::resolve(options, &|name| std::env::var(name).ok())
         .map_err(|error| CommandFailure::of(USAGE, &error))
 }

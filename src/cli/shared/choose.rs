@@ -3,23 +3,23 @@
 use std::io::Read;
 use std::path::Path;
 
-use super::exit::{ARCHIVE, CommandFailure, ERRORS, USAGE};
-use super::selection::SelectionArgs as Typed;
 use crate::archive::{Entry, Toc};
+use crate::cli::exit::{ARCHIVE, CommandFailure, ERRORS, USAGE};
+use crate::cli::options::selection::SelectionArgs as Typed;
 use crate::restore::event::{Event, Events};
 use crate::select::{
     FilterFile, ListFile, RestoreSection, SelectError, SelectOptions, Selection, select,
 };
 
 /// The selected entries.
-pub(super) struct ChosenEntries {
-    pub(super) selection: Selection,
+pub(crate) struct ChosenEntries {
+    pub(crate) selection: Selection,
     /// Whether a list file changed the order of the entries.
-    pub(super) reordered: bool,
+    pub(crate) reordered: bool,
 }
 
 /// Builds the selection's options, including the filter files.
-pub(super) fn options(typed: &Typed, create: bool) -> Result<SelectOptions, CommandFailure> {
+pub(crate) fn options(typed: &Typed, create: bool) -> Result<SelectOptions, CommandFailure> {
     let out = &typed.leave_out;
     let mut options = SelectOptions {
         data_only: typed.data_only,
@@ -66,7 +66,7 @@ fn section_of(section: crate::archive::Section) -> Option<RestoreSection> {
 }
 
 /// Selects entries. Warns about names without a match and ignored lines.
-pub(super) fn choose(
+pub(crate) fn choose(
     toc: &Toc,
     options: &SelectOptions,
     typed: &Typed,

@@ -140,7 +140,7 @@ mod tests {
     use super::*;
     use crate::archive::{Desc, Entry};
     use crate::plan::Step;
-    use crate::plan::testing::entry;
+    use crate::plan::tests::entry;
     use crate::restore::event::{EntryRef, Events};
 
     fn index(seconds: u64) -> [Event; 3] {

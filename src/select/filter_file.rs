@@ -222,5 +222,4 @@ fn lossy(word: &[u8]) -> String {
 }
 
 #[cfg(test)]
-#[path = "filter_file_tests.rs"]
 mod tests;

@@ -10,10 +10,6 @@
 //! ([`Access::Random`]). Everything else is read once, from start to end ([`Access::Stream`]).
 
 mod detect;
-#[cfg(test)]
-mod digests;
-#[cfg(test)]
-mod hostile;
 mod mangled;
 mod origin;
 mod reader;
@@ -21,6 +17,8 @@ mod reader;
 pub mod remote;
 mod sequential;
 mod sizes;
+#[cfg(test)]
+mod tests;
 mod url;
 
 use std::fs::File;

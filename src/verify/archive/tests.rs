@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::io::Write;
 
 use super::*;
-use crate::archive::writer::{Content, Custom, Model, entry};
+use crate::archive::tests::writer::{Content, Custom, Model, entry};
 use crate::archive::{Desc, Entry};
 use crate::source::{self, Input};
 

@@ -176,7 +176,7 @@ mod tests {
 
     use super::*;
     use crate::archive::Section;
-    use crate::archive::writer::{Content, Custom, Model, entry};
+    use crate::archive::tests::writer::{Content, Custom, Model, entry};
     use crate::select::{SelectOptions, select};
     use crate::source::{self, Input};
 

@@ -4,8 +4,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::archive::Desc;
-use crate::select::sample::{archive, names, options, wanted};
-use crate::select::testing::entry;
+use crate::select::tests::entry;
+use crate::select::tests::sample::{archive, names, options, wanted};
 use crate::select::{Flag, RestoreSection};
 
 #[test]
@@ -217,5 +217,5 @@ proptest! {
 }
 
 fn any_options() -> impl Strategy<Value = SelectOptions> {
-    crate::select::testing::options(&["orders", "summary"], &["public", "archive"])
+    crate::select::tests::options(&["orders", "summary"], &["public", "archive"])
 }

@@ -6,10 +6,10 @@
 
 use std::io::Write;
 
-use super::codec::GzipFraming;
-use super::encoding::Encoding;
-use super::entry::{DataLocation, Desc, Entry, Section};
-use super::header::{Compression, Format};
+use crate::archive::codec::GzipFraming;
+use crate::archive::encoding::Encoding;
+use crate::archive::entry::{DataLocation, Desc, Entry, Section};
+use crate::archive::header::{Compression, Format};
 
 /// An archive to be written.
 #[derive(Clone, Debug)]

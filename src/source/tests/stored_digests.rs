@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 
-use super::{Access, Archive, Input, open};
 use crate::archive::stream::{Answer, ItemOf, Sink, StreamItem};
 use crate::archive::{Data, Digest, DumpId, Format, ReadCounter, Toc};
+use crate::source::{Access, Archive, Input, open};
 
 type Digests = HashMap<DumpId, Digest>;
 

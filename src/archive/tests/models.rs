@@ -2,9 +2,9 @@
 
 use proptest::prelude::*;
 
-use super::entry::{Desc, DumpId, Entry, Section};
-use super::header::Compression;
 use super::writer::{self, Content, Model};
+use crate::archive::entry::{Desc, DumpId, Entry, Section};
+use crate::archive::header::Compression;
 
 const CODECS: [Compression; 4] =
     [Compression::None, Compression::Gzip, Compression::Lz4, Compression::Zstd];

@@ -8,11 +8,12 @@ use std::process::{Command, Output};
 
 use proptest::prelude::*;
 
-use super::listing::Listing;
-use super::testing::{entry, options};
-use super::{FilterError, FilterErrorKind, FilterFile, ListFile, SelectError};
-use super::{SelectOptions, select};
 use crate::archive::{Desc, Entry, Section};
+use crate::select::listing::Listing;
+use crate::select::tests::{entry, options};
+use crate::select::{
+    FilterError, FilterErrorKind, FilterFile, ListFile, SelectError, SelectOptions, select,
+};
 
 #[rustfmt::skip]
 const DESCS: &[&str] = &[

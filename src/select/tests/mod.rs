@@ -1,9 +1,12 @@
 //! Hand-made entries, for tests.
 
+mod oracle;
+pub(crate) mod sample;
+
 use proptest::prelude::*;
 
-use super::options::{RestoreSection, SelectOptions};
 use crate::archive::{DataLocation, Desc, DumpId, Entry, Section};
+use crate::select::options::{RestoreSection, SelectOptions};
 
 /// An entry as pg_dump would write it: with SQL and in schema `public` if its kind has them, in the
 /// section of its kind.
@@ -81,17 +84,17 @@ impl Builder {
         self
     }
 
-    pub(super) fn had_dumper(mut self, had_dumper: bool) -> Self {
+    pub(crate) fn had_dumper(mut self, had_dumper: bool) -> Self {
         self.0.had_dumper = had_dumper;
         self
     }
 
-    pub(super) fn owner(mut self, owner: impl Into<Option<&'static str>>) -> Self {
+    pub(crate) fn owner(mut self, owner: impl Into<Option<&'static str>>) -> Self {
         self.0.owner = owner.into().map(str::to_owned);
         self
     }
 
-    pub(super) fn data(mut self, data: DataLocation) -> Self {
+    pub(crate) fn data(mut self, data: DataLocation) -> Self {
         self.0.data = data;
         self
     }
@@ -108,7 +111,7 @@ impl Builder {
 
 prop_compose! {
     /// Any mixture of options, including conflicts, that select among these names.
-    pub(super) fn options(tables: &'static [&'static str], schemas: &'static [&'static str])(
+    pub(crate) fn options(tables: &'static [&'static str], schemas: &'static [&'static str])(
         modes in prop::bits::u8::masked(0b111_1111),
         classes in prop::bits::u8::masked(0b111_1111),
         sections in prop::sample::subsequence(RestoreSection::ALL.to_vec(), 0..=3),

@@ -1,11 +1,11 @@
 //! A hand-made archive with something for each rule, and helpers to select from it.
 
-use super::testing::{Builder, entry};
-use super::{SelectOptions, select};
 use crate::archive::{Entry, Section};
+use crate::select::tests::{Builder, entry};
+use crate::select::{SelectOptions, select};
 
 /// An archive with one entry of each sort that a rule covers.
-pub(super) fn archive() -> Vec<Entry> {
+pub(crate) fn archive() -> Vec<Entry> {
     [
         entry(1, "ENCODING", "ENCODING"),
         entry(2, "STDSTRINGS", "STDSTRINGS"),
@@ -61,18 +61,18 @@ pub(super) fn archive() -> Vec<Entry> {
     .collect()
 }
 
-pub(super) fn options(change: impl FnOnce(&mut SelectOptions)) -> SelectOptions {
+pub(crate) fn options(change: impl FnOnce(&mut SelectOptions)) -> SelectOptions {
     let mut options = SelectOptions::default();
     change(&mut options);
     options
 }
 
-pub(super) fn names(names: &[&str]) -> Vec<String> {
+pub(crate) fn names(names: &[&str]) -> Vec<String> {
     names.iter().map(|name| (*name).to_owned()).collect()
 }
 
 /// The dump IDs of the wanted entries.
-pub(super) fn wanted(entries: &[Entry], options: &SelectOptions) -> Vec<i32> {
+pub(crate) fn wanted(entries: &[Entry], options: &SelectOptions) -> Vec<i32> {
     let selection = select(entries, options, None).unwrap();
     selection.wanted().map(|index| entries[index].dump_id.0).collect()
 }

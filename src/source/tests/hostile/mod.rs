@@ -9,9 +9,9 @@ mod numbers;
 use std::io::Write;
 use std::path::Path;
 
-use super::{Access, Archive, Input, open};
-use crate::archive::writer::{Content, Custom, Model, entry};
+use crate::archive::tests::writer::{Content, Custom, Model, entry};
 use crate::archive::{ArchiveError, Data, Desc, Entry, ReadCounter};
+use crate::source::{Access, Archive, Input, open};
 
 /// An archive assembled byte by byte. See `WriteHead` and `WriteToc` in
 /// `src/bin/pg_dump/pg_backup_archiver.c`.

@@ -1,4 +1,4 @@
-//! Measures transcoding speed: `cargo test --release --lib rows::speed -- --ignored --nocapture`.
+//! Measures transcoding speed: `cargo test --release --lib speed -- --ignored --nocapture`.
 //! Not a test; the figures are MB of COPY text per second on one core.
 
 use std::fmt::Write;
@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 
-use super::columns::ColumnType::{self, *};
-use super::transcode::Transcoder;
+use crate::rows::columns::ColumnType::{self, *};
+use crate::rows::transcode::Transcoder;
 
 /// Bytes of a chunk, as in a restore.
 const CHUNK: usize = 256 * 1024;

@@ -1,7 +1,7 @@
 //! Entries and jobs for tests.
 
-use super::{Job, Step};
 use crate::archive::{Desc, Entry, Section};
+use crate::plan::{Job, Step};
 use crate::select::Pass;
 
 /// An entry of this kind in its usual section.

@@ -7,7 +7,7 @@
 use std::collections::HashSet;
 use std::fmt;
 
-use super::text::{TextLines, is_space, trim_start};
+use super::text_lines::{TextLines, is_space, trim_start};
 use crate::archive::{DumpId, Entry};
 
 /// A list file that was read.

@@ -24,7 +24,7 @@ mod pass;
 mod selection;
 #[cfg(test)]
 pub(crate) mod tests;
-mod text;
+mod text_lines;
 mod unwanted;
 mod want;
 

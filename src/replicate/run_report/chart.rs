@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 
-use super::run::{ItemEnd, LoggedRun, Moment, NightEntry, Part, since};
+use super::logged_run::{ItemEnd, LoggedRun, Moment, NightEntry, Part, since};
 use crate::archive::Desc;
 use crate::report::timeline::{Bar, BarMark, Gantt, WorkKind};
 use crate::report::units;

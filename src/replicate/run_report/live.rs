@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use std::time::Duration;
 
-use super::run::{ItemEnd, LoggedRun, Moment, NightEntry, Part, RunEnd, StageSpan};
+use super::logged_run::{ItemEnd, LoggedRun, Moment, NightEntry, Part, RunEnd, StageSpan};
 use crate::replicate::stages::Stage;
 use crate::report::timeline::{Recording, Span, SpanEnd};
 

@@ -6,10 +6,12 @@
 
 mod chart;
 mod live;
+mod logged_run;
 mod page;
-mod run;
 pub mod text;
 
+pub use logged_run::{
+    ItemEnd, LoggedRun, Moment, NightEntry, Part, Phases, RunEnd, Shape, StageSpan,
+};
 pub use page::page;
-pub use run::{ItemEnd, LoggedRun, Moment, NightEntry, Part, Phases, RunEnd, Shape, StageSpan};
 pub use text::Lang;

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::run::{LoggedRun, RunEnd, Shape};
+use super::logged_run::{LoggedRun, RunEnd, Shape};
 use crate::report::timeline::{self, page::document};
 use crate::report::units;
 use crate::shown::one_line;

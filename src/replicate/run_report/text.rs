@@ -8,7 +8,7 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use super::run::{LoggedRun, NightEntry, RunEnd, Shape, since};
+use super::logged_run::{LoggedRun, NightEntry, RunEnd, Shape, since};
 use crate::shown::one_line;
 
 /// The kinds that the old script reported, in its order: prefixes of the log's names of entries.
@@ -150,7 +150,7 @@ fn phase(
     text: &mut String,
     name: &str,
     time: Option<Duration>,
-    begun: Option<super::run::Moment>,
+    begun: Option<super::logged_run::Moment>,
     run: &LoggedRun,
     lack: &str,
     lang: Lang,

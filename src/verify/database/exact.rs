@@ -12,10 +12,10 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc::{Receiver, channel};
 
-use super::catalogue::{FoundTable, list};
-use super::feed::{Fill, Load, feed};
+use super::found_tables::{FoundTable, list};
 use super::sessions::{Purpose, Zone};
 use super::tables::{ComparisonPass, digest, side_by_side, usable};
+use super::temporary_table::{Fill, Load, feed};
 use crate::archive::digests::toc_digest;
 use crate::archive::stream::ItemOf;
 use crate::archive::{ArchiveError, DumpId, ReadCounter, Toc};

@@ -16,9 +16,8 @@
 //! views by whether they are populated, as their rows are not in an archive. Definitions are not
 //! compared.
 
-mod catalogue;
 mod exact;
-mod feed;
+mod found_tables;
 mod large_objects;
 mod names;
 mod report;
@@ -26,6 +25,7 @@ mod sessions;
 mod states;
 mod subjects;
 mod tables;
+mod temporary_table;
 
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
@@ -38,8 +38,8 @@ use crate::select::Selection;
 use crate::server::{self, Target};
 use crate::source::{Access, Archive, Input};
 use crate::verify::archive::{EntryReport, VerifyOptions, VerifyProgress, verify};
-use catalogue::FoundTable;
 use exact::Again;
+use found_tables::FoundTable;
 use sessions::{Sessions, Zone};
 use subjects::{ComparedTable, Subjects};
 use tables::ComparisonPass;
@@ -107,7 +107,7 @@ pub async fn compare(
     };
     let subjects = Subjects::new(&toc, selection);
     let sessions = Arc::new(Box::pin(Sessions::open(target, &toc, options, waits)).await?);
-    let tables = catalogue::look_up(sessions.holder(), &toc, &subjects.tables)
+    let tables = found_tables::look_up(sessions.holder(), &toc, &subjects.tables)
         .await
         .map_err(CompareError::Catalogue)?;
     let pass = ComparisonPass {

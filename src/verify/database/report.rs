@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use super::catalogue::FoundTable;
+use super::found_tables::FoundTable;
 use super::{Archived, Digested, TableError, exact};
 use crate::shown::escaped;
 use crate::verify::counted;

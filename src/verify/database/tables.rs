@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::task::JoinSet;
 
-use super::catalogue::FoundTable;
+use super::found_tables::FoundTable;
 use super::sessions::{Purpose, Sessions, Zone};
 use super::{Digested, TableError};
 use crate::error::chain;

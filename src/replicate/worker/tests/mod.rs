@@ -1,8 +1,8 @@
 //! A clock that does not wait, scripted jobs, and a history in memory.
 
 mod cycle;
-mod night;
 mod restart;
+mod run_with_retries;
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};

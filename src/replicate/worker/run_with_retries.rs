@@ -12,7 +12,7 @@ use super::clock::{Clock, sleep_until};
 use super::history::History;
 use super::job::{JobFailure, JobOutcome, NightJob};
 use super::record::{RunOutcome, RunRecord, Trigger};
-use super::retry::RetryPolicy;
+use super::retry_policy::RetryPolicy;
 use super::run::{Run, random};
 use crate::error::chain;
 use crate::replicate::notify::Notifier;

@@ -56,7 +56,7 @@ impl Load {
         let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
         let columns = match columns.as_slice() {
             [] => String::new(),
-            columns => format!(" ({})", super::catalogue::list(columns)),
+            columns => format!(" ({})", super::found_tables::list(columns)),
         };
         let encoding = literal(toc.encoding.name());
         Self::Copy(format!("COPY {temporary}{columns} FROM STDIN WITH (ENCODING {encoding})"))

@@ -1,5 +1,5 @@
-//! The ground that a night builds on: the target without the objects of the previous night, or a
-//! new database that replaces it at the end.
+//! What a night fills: the target without the objects of the previous night, or a new database that
+//! replaces it at the end.
 
 use std::collections::HashSet;
 use std::time::Duration;

@@ -2,8 +2,8 @@
 //! terminal's cursor, start a new line or change the reading direction.
 //!
 //! Everything written to a terminal passes through one of these functions: standard error in
-//! `report::screen`, standard output in `cli::shared::output`, JSON in [`json`]. Text within a line, such as
-//! a name or an error, passes through [`one_line`] first.
+//! `report::screen`, standard output in `cli::shared::output`, JSON in [`json`]. Text within a
+//! line, such as a name or an error, passes through [`one_line`] first.
 //!
 //! They also remove passwords that were typed on the command line ([`conceal`]).
 

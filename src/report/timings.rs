@@ -1,8 +1,8 @@
 //! The timings of jobs, from one run to the next: a reader of events, with the file of the cost
 //! history (`--cost-history`).
 //!
-//! [`CostHistoryFile`] reads the file before a restore, measures the restore's jobs, and adds them to
-//! the file at the end. The file may be lost: problems with it are warnings.
+//! [`CostHistoryFile`] reads the file before a restore, measures the restore's jobs, and adds them
+//! to the file at the end. The file may be lost: problems with it are warnings.
 
 use std::collections::HashMap;
 use std::path::PathBuf;

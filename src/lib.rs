@@ -26,10 +26,10 @@
 //! 7. [`report`] turns the [events](restore::event) of all this into bars, log lines and the
 //!    summary.
 //!
-//! Other modules: [`verify`] checks an archive up to its decompressed data, without a server;
-//! [`compare`] compares that data with a database; [`embedded`] runs a temporary server;
-//! [`replicate`] is the nightly run around a restore, from a host's backup to an enriched
-//! warehouse, with its worker and its web page; [`cli`] turns options into settings.
+//! Other modules: [`verify`] checks an archive up to its decompressed data, without a server, or
+//! compares that data with a database; [`embedded`] runs a temporary server; [`replicate`] is the
+//! nightly run around a restore, from a host's backup to an enriched warehouse, with its worker and
+//! its web page; [`cli`] turns options into settings.
 //!
 //! # Example
 //!
@@ -79,7 +79,6 @@
 
 pub mod archive;
 pub mod cli;
-pub mod compare;
 pub mod embedded;
 mod error;
 #[cfg(any(test, feature = "fuzzing"))]

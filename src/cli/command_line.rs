@@ -7,7 +7,7 @@ use std::path::Path;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, Command as Clap, CommandFactory, Error, FromArgMatches};
 
-use super::args::Cli;
+use super::options::Cli;
 
 /// The program name under which nocturne acts as `nocturne restore`.
 const PG_RESTORE: &str = "pg_restore";
@@ -88,7 +88,7 @@ fn not_built(name: &str, feature: &str) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use super::super::args::CliCommand;
+    use super::super::options::CliCommand;
     use super::*;
 
     fn parsed(line: &str) -> Result<(Cli, String), Error> {

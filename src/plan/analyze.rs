@@ -127,10 +127,10 @@ impl Tree {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::entry;
     use super::super::{PlanBuildOptions, Schedule};
     use super::*;
     use crate::archive::Section;
+    use crate::plan::tests::entry;
 
     /// A table and its rows, with the numbers `id` and `id + 100`.
     fn table(id: i32, partitioned: bool) -> [Entry; 2] {

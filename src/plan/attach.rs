@@ -40,7 +40,7 @@ fn tables(links: &Links, attach: &Entry, entries: &[Entry]) -> Vec<DumpId> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::testing::entry;
+    use crate::plan::tests::entry;
 
     #[test]
     fn attaches_share_a_lock_only_within_one_tree() {

@@ -344,7 +344,7 @@ impl Links {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::testing::entry;
+    use crate::plan::tests::entry;
 
     #[test]
     fn definition_listed_after_rows_waits_for_them() {

@@ -188,7 +188,7 @@ impl Dispatcher for PgRestore {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::testing::entry;
+    use crate::plan::tests::entry;
     use crate::plan::{Plan, PlanBuildOptions};
 
     fn named(id: i32, desc: Desc, tag: &str, dependencies: &[i32]) -> Entry {

@@ -25,10 +25,10 @@ macro_rules! at {
 }
 
 /// How the line of an entry ends when work on it starts.
-pub(super) const STARTED: &str = "started";
+pub(crate) const STARTED: &str = "started";
 
 /// The same for the second step of an entry that is restored in two steps.
-pub(super) const CONTINUED: &str = "continued";
+pub(crate) const CONTINUED: &str = "continued";
 
 /// Writes the line of an event. [`Event::Progress`] has none.
 ///

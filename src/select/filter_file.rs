@@ -8,7 +8,7 @@ use std::fmt;
 
 use super::filter_pattern;
 use super::options::SelectOptions;
-use super::text::{TextLines, is_space, trim_start};
+use super::text_lines::{TextLines, is_space, trim_start};
 
 /// A filter file that was read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -222,5 +222,4 @@ fn lossy(word: &[u8]) -> String {
 }
 
 #[cfg(test)]
-#[path = "filter_file_tests.rs"]
 mod tests;

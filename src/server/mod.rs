@@ -17,6 +17,7 @@
 
 mod backend;
 mod bookkeeping;
+mod client_encoding;
 mod command_tag;
 mod connect;
 mod conninfo;
@@ -40,7 +41,6 @@ mod require_auth;
 mod service;
 mod session;
 mod sqlstate;
-mod text;
 mod tls;
 mod transaction;
 mod trusted;

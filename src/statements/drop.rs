@@ -1,7 +1,7 @@
 //! The SQL that drops an entry's object before it is recreated (`--clean`).
 
 use crate::archive::{Desc, Entry};
-use crate::sql::drop;
+use crate::sql::if_exists;
 
 use super::command::{Command, PerLargeObject};
 use super::error::StatementError;
@@ -35,7 +35,7 @@ pub fn drop_object(entry: &Entry, if_exists: bool) -> Result<Dropping<'_>, State
             Some(Command::Sql(drop_large_object_if_exists(entry.oid).into()))
         }
         _ if if_exists => {
-            let forgiving = drop::if_exists(entry.desc.as_str(), &entry.drop_stmt);
+            let forgiving = if_exists::if_exists(entry.desc.as_str(), &entry.drop_stmt);
             without_if_exists = !forgiving.found;
             Some(Command::Sql(forgiving.sql))
         }

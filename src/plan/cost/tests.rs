@@ -1,9 +1,8 @@
 use super::*;
 use crate::archive::{Desc, DumpId};
-use crate::plan::PlanBuildOptions;
-use crate::plan::Step;
 use crate::plan::history::{CostHistory, Measured, MeasuredJobs, PastRun};
-use crate::plan::testing::entry;
+use crate::plan::tests::entry;
+use crate::plan::{PlanBuildOptions, Step};
 use crate::select::Pass;
 
 /// A table with an index on a number, one on text, and a foreign key to itself.

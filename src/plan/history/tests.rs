@@ -1,6 +1,6 @@
 use super::*;
 use crate::archive::Desc;
-use crate::plan::testing::entry;
+use crate::plan::tests::entry;
 
 fn measured(name: &str, seconds: f64, size: u64) -> Measured {
     Measured {

@@ -219,7 +219,7 @@ impl Names {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::testing::entry;
+    use crate::plan::tests::entry;
 
     fn finds(name: &str, text: &str) -> bool {
         let mut names = Names::default();

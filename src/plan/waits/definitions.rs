@@ -185,7 +185,7 @@ fn attribute_of<'a>(definition: &'a str, name: &str) -> Option<&'a str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::testing::entry;
+    use crate::plan::tests::entry;
 
     const NONE: Vec<usize> = Vec::new();
 

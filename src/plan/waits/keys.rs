@@ -112,7 +112,7 @@ impl Plan {
 mod tests {
     use super::*;
     use crate::plan::PlanBuildOptions;
-    use crate::plan::testing::entry;
+    use crate::plan::tests::entry;
     use crate::select::Pass;
 
     #[test]

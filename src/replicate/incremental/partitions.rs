@@ -9,10 +9,10 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use super::catalogue::Relation;
 use super::error::{IncrementalError, Side};
 use super::settings::{CopySettings, IncrementalTable};
 use super::snapshot::common;
+use super::table_definition::Relation;
 use crate::error::chain;
 use crate::server::{self, Session};
 use crate::sql::ident::{literal, qualified};

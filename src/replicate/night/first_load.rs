@@ -113,7 +113,7 @@ fn is_own(desc: &Desc) -> bool {
 mod tests {
     use super::*;
     use crate::report::timeline::FailedEntry;
-    use crate::select::testing::{Builder, entry};
+    use crate::select::tests::{Builder, entry};
 
     #[test]
     fn load_is_complete_if_the_table_s_entries_succeeded() {

@@ -13,7 +13,7 @@
 use std::collections::HashSet;
 
 use super::error::{NO_SUCH_DATABASE, NightError};
-use super::ground::{look_at, template};
+use super::night_target::{look_at, template};
 use crate::archive::{Desc, Entry, Toc};
 use crate::error::chain;
 use crate::replicate::clean;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::choose::ChosenObjects;
-use super::ground::Drops;
+use super::night_target::Drops;
 use super::superuser::{Fact, Known};
 use crate::archive::{Desc, Entry, Toc};
 use crate::replicate::config::Config;

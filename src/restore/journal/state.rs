@@ -5,13 +5,12 @@ use std::convert::Infallible;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::archive::{DumpId, Entry};
+use crate::archive::{Digest, DumpId, Entry};
 use crate::restore::facts::Facts;
 use crate::restore::journal::line::{DataRead, Mark, OF_ALL};
 use crate::restore::journal::lock::JournalLock;
 use crate::restore::journal::store;
 use crate::server::{self, Session};
-use crate::verify::Digest;
 
 /// The journal of the current restore.
 #[derive(Debug)]

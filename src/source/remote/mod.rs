@@ -38,7 +38,6 @@ pub use error::{DownloadError, LocateError};
 pub use fetch::{DownloadOptions, Fixed, Locate};
 pub use progress::DownloadProgress;
 
-pub use super::sha256::Sha256Sum;
 pub use super::url::AddressError;
 
 pub(crate) use client::{ClientError, client, is_lasting};

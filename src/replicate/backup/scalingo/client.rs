@@ -7,11 +7,11 @@ use secrecy::SecretString;
 use serde::de::DeserializeOwned;
 use tokio::sync::{Mutex, OnceCell};
 
-use super::api::{Api, ApiPatience, Call, Credentials};
-use super::error::{ApiError, ApiStep, ScalingoError};
-use super::model::{
+use super::answers::{
     Addon, AddonTokenAnswer, AddonsAnswer, ArchiveAnswer, Backup, BackupsAnswer, ExchangeAnswer,
 };
+use super::api::{Api, ApiPatience, Call, Credentials};
+use super::error::{ApiError, ApiStep, ScalingoError};
 use super::token::Token;
 use crate::source::remote::{Address, client};
 

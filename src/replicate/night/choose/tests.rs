@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::replicate::config::{Config, NightCommand};
-use crate::select::testing::{Builder, entry};
+use crate::select::tests::{Builder, entry};
 
 /// Settings with this text of `BACKUP_MODE`.
 fn modes(text: &str) -> Restore {

@@ -84,6 +84,8 @@ pub mod embedded;
 mod error;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
+#[cfg(feature = "http")]
+mod http;
 pub mod plan;
 #[cfg(feature = "replicate")]
 pub mod replicate;

@@ -51,7 +51,7 @@ mod wire;
 mod tests;
 
 pub(crate) use backend::Backend;
-pub(crate) use bookkeeping::LOCKS;
+pub(crate) use bookkeeping::{AdvisoryLock, LOCKS, LockSharing, USED_EVERY};
 pub use bookkeeping::{BOOKKEEPING, has_bookkeeping, has_record, make_bookkeeping};
 pub use connect::Target;
 pub(crate) use conninfo::concealed;

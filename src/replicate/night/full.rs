@@ -8,7 +8,6 @@ use tokio_util::sync::CancellationToken;
 
 use super::error::NightError;
 use super::ground::{self, NightTarget};
-use super::guard::LockWatch;
 use super::intake::{self, OpenedBackup};
 use super::restore::{self, Restoring};
 use super::restored::{self, Wanted};
@@ -19,6 +18,7 @@ use crate::replicate::backup::FoundBackup;
 use crate::replicate::config::Config;
 use crate::replicate::enrich::Enrichment;
 use crate::replicate::hooks::{self, Hooks};
+use crate::replicate::lock::TargetLock;
 use crate::replicate::swap::{Swap, SwapError};
 use crate::replicate::worker::{
     DatabaseHistory, FULL, JobFailure, JobOutcome, NightJob, OpenStage, Run,
@@ -92,7 +92,7 @@ impl FullRun {
             None => Hooks::default(),
         };
         ground::recover(target, self.config.restore.swap).await?;
-        let mut guard = LockWatch::take(target).await?;
+        let mut lock = TargetLock::take(target).await?;
         let told = others::tell(target, &self.config.restore, None).await?;
         // The lock guarantees that no other run is using this target, whatever its record shows.
         let history = DatabaseHistory::new(target.clone());
@@ -110,11 +110,11 @@ impl FullRun {
             enrichment,
             stop: halt.clone(),
         };
-        let filled = Box::pin(guard.during(&halt, attempt.fill())).await?;
+        let filled = Box::pin(lock.during(&halt, attempt.fill())).await?;
         let Some(Filled { wanted, swap }) = filled else { return Ok(()) };
         let is_swapped = swap.is_some();
         if let Some(swap) = swap {
-            attempt.swap(swap, &mut guard, &told).await?;
+            attempt.swap(swap, &mut lock, &told).await?;
         }
         // Otherwise it would be resumed when this backup is restored again.
         match resume::forget(target).await {
@@ -370,11 +370,11 @@ impl Attempt<'_> {
     async fn swap(
         &self,
         mut swap: Swap,
-        guard: &mut LockWatch<'_>,
+        lock: &mut TargetLock,
         told: &[String],
     ) -> Result<(), NightError> {
         let settings = &self.config.restore;
-        let done = ground::finish(&mut swap, self.target, settings, guard, told, &self.stop);
+        let done = ground::finish(&mut swap, self.target, settings, lock, told, &self.stop);
         let done = self.staged(Stage::Swap, done).await;
         // The new database is complete: it is of use once the reason is gone.
         if let Err(NightError::Swap(SwapError::OfOthers { .. } | SwapError::NotPermitted { .. })) =

@@ -7,7 +7,6 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::error::{NO_SUCH_DATABASE, NightError};
-use super::guard::LockWatch;
 use super::modes::Modes;
 use super::others;
 use super::present::Present;
@@ -16,6 +15,7 @@ use crate::archive::Toc;
 use crate::error::chain;
 use crate::replicate::clean;
 use crate::replicate::config::{self, TableMode};
+use crate::replicate::lock::TargetLock;
 use crate::replicate::swap::{self, Leftover, Names, Recovered, Swap, SwapError};
 use crate::replicate::worker::DatabaseHistory;
 use crate::server::{Session, SessionSettings, Target};
@@ -251,7 +251,7 @@ pub(super) async fn finish(
     swap: &mut Swap,
     target: &Target,
     settings: &config::Restore,
-    guard: &mut LockWatch<'_>,
+    lock: &mut TargetLock,
     told: &[String],
     stop: &CancellationToken,
 ) -> Result<(), NightError> {
@@ -264,8 +264,8 @@ pub(super) async fn finish(
     }
     let mut tries = 1;
     let not_copied = loop {
-        guard.check().await?;
-        others::check_again(guard.session(), target, settings, &installed, told).await?;
+        lock.keep().await?;
+        others::check_again(lock.session(), target, settings, &installed, told).await?;
         match swap.finish().await {
             Ok(not_copied) => break not_copied,
             Err(error @ SwapError::Replaced { .. }) => return Err(error.into()),
@@ -276,7 +276,7 @@ pub(super) async fn finish(
         }
         tries += 1;
         // No other run may start during the pause.
-        guard.check().await?;
+        lock.keep().await?;
         tokio::select! {
             () = stop.cancelled() => return Err(NightError::Stopped),
             () = tokio::time::sleep(BETWEEN_TRIES) => {}

@@ -9,14 +9,13 @@ use super::choose::{self, ChosenObjects};
 use super::error::NightError;
 use super::first_load::{self, Name};
 use super::ground::look_at;
-use super::guard::LockWatch;
 use super::present::Present;
 use super::report;
 use crate::archive::{Desc, Toc};
 use crate::error::chain;
 use crate::replicate::config::Config;
 use crate::replicate::incremental::{self, CopySettings, IncrementalTable, Summary};
-use crate::replicate::lock::LockError;
+use crate::replicate::lock::{LockError, TargetLock};
 use crate::replicate::worker::{INCREMENTAL, JobFailure, JobOutcome, NightJob, Run};
 use crate::report::nights::Lang;
 use crate::report::stages::Stage;
@@ -246,8 +245,8 @@ impl IncrementalRun {
             *self.summary.lock().unwrap_or_else(PoisonError::into_inner) = Some(summary);
             result
         };
-        match LockWatch::share(&self.settings.target).await {
-            Ok(mut guard) => guard.during(&halt, work).await,
+        match TargetLock::share(&self.settings.target).await {
+            Ok(mut lock) => lock.during(&halt, work).await,
             // The copy will fail with the same error, and report it with the table.
             Err(LockError::Target(_)) => work.await,
             Err(taken) => {

@@ -256,37 +256,13 @@ impl<R: Read> Read for Zstd<R> {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write;
-
     use super::*;
+    use crate::archive::tests::writer::compress;
 
     fn sample() -> Vec<u8> {
         (0..30_000u32)
             .flat_map(|n| format!("{n}\t{}\n", n.wrapping_mul(2_654_435_761)).into_bytes())
             .collect()
-    }
-
-    fn compress(compression: Compression, framing: GzipFraming, data: &[u8]) -> Vec<u8> {
-        let level = flate2::Compression::default();
-        match (compression, framing) {
-            (Compression::None, _) => data.to_vec(),
-            (Compression::Gzip, GzipFraming::Zlib) => {
-                let mut out = flate2::write::ZlibEncoder::new(Vec::new(), level);
-                out.write_all(data).unwrap();
-                out.finish().unwrap()
-            }
-            (Compression::Gzip, GzipFraming::Gzip) => {
-                let mut out = flate2::write::GzEncoder::new(Vec::new(), level);
-                out.write_all(data).unwrap();
-                out.finish().unwrap()
-            }
-            (Compression::Lz4, _) => {
-                let mut out = lz4_flex::frame::FrameEncoder::new(Vec::new());
-                out.write_all(data).unwrap();
-                out.finish().unwrap()
-            }
-            (Compression::Zstd, _) => zstd::stream::encode_all(data, 3).unwrap(),
-        }
     }
 
     const COMPRESSED: [(Compression, GzipFraming); 4] = [

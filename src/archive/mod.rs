@@ -52,17 +52,13 @@ pub mod error;
 pub(crate) mod files;
 pub mod header;
 mod incremental;
-#[cfg(test)]
-mod models;
 pub(crate) mod objects;
 mod primitives;
-#[cfg(test)]
-mod round_trip;
 pub(crate) mod slice;
 pub mod stream;
-pub mod toc;
 #[cfg(test)]
-pub(crate) mod writer;
+pub(crate) mod tests;
+pub mod toc;
 
 pub use data::{Data, LargeObject, LargeObjects};
 pub use entry::{DataLocation, Desc, DumpId, Entry, Section};

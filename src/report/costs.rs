@@ -196,9 +196,9 @@ impl MeasuredRun {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::archive::tests::entry::bare;
     use crate::archive::{Desc, Entry};
     use crate::plan::Step;
-    use crate::plan::testing::entry;
     use crate::restore::event::{EntryRef, Events};
 
     fn index(seconds: u64) -> [Event; 3] {
@@ -247,7 +247,7 @@ mod tests {
         let index = Entry {
             tag: "i".to_owned(),
             namespace: Some("public".to_owned()),
-            ..entry(2, Desc::Index)
+            ..bare(2, Desc::Index)
         };
         history.database("app")?.job(&index, Step::Entire).map(|record| record.seconds)
     }

@@ -4,8 +4,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::archive::Desc;
+use crate::archive::tests::entry::entry;
 use crate::select::sample::{archive, names, options, wanted};
-use crate::select::testing::entry;
 use crate::select::{Flag, RestoreSection};
 
 #[test]

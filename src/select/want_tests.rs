@@ -1,8 +1,8 @@
 //! Tests of the decisions: each option keeps and drops the same entries as pg_restore.
 
 use super::*;
+use crate::archive::tests::entry::entry;
 use crate::select::sample::{archive, names, options, wanted};
-use crate::select::testing::entry;
 use crate::select::{RestoreSection, select};
 
 /// What is wanted by default and no longer with these options.

@@ -4,13 +4,14 @@ use std::cell::RefCell;
 use std::io::Write;
 
 use super::*;
-use crate::archive::writer::{Content, Custom, Model, entry};
+use crate::archive::tests::entry::bare;
+use crate::archive::tests::writer::{Content, Custom, Model};
 use crate::archive::{Desc, Entry};
 use crate::source::{self, Input};
 
 /// A table with this many rows.
 fn table(id: i32, rows: usize) -> (Entry, Content) {
-    let mut entry = entry(id, Desc::TableData);
+    let mut entry = bare(id, Desc::TableData);
     entry.copy_stmt = "COPY public.t (a) FROM stdin;\n".to_owned();
     let text: String =
         (0..rows).map(|row| format!("{row}\n")).chain(["\\.\n\n\n".into()]).collect();
@@ -19,14 +20,14 @@ fn table(id: i32, rows: usize) -> (Entry, Content) {
 
 /// INSERT data with this text.
 fn inserts(id: i32, text: &str) -> (Entry, Content) {
-    (entry(id, Desc::TableData), Content::Rows(text.as_bytes().to_vec()))
+    (bare(id, Desc::TableData), Content::Rows(text.as_bytes().to_vec()))
 }
 
 /// Large objects, with only `listed` in the table of contents.
 fn large_objects(listed: &[u32], held: &[u32]) -> Vec<(Entry, Content)> {
-    let mut metadata = entry(1, Desc::BlobMetadata);
+    let mut metadata = bare(1, Desc::BlobMetadata);
     metadata.defn = listed.iter().map(|oid| format!("{oid}\n")).collect();
-    let mut blobs = entry(2, Desc::Blobs);
+    let mut blobs = bare(2, Desc::Blobs);
     blobs.dependencies.push(metadata.dump_id);
     let objects = held.iter().map(|oid| (*oid, oid.to_string().into_bytes())).collect();
     vec![(metadata, Content::None), (blobs, Content::LargeObjects(objects))]

@@ -1,9 +1,9 @@
 use super::*;
+use crate::archive::tests::entry::bare;
 use crate::archive::{Desc, DumpId};
 use crate::plan::PlanBuildOptions;
 use crate::plan::Step;
 use crate::plan::history::{CostHistory, Measured, MeasuredJobs, PastRun};
-use crate::plan::testing::entry;
 use crate::select::Pass;
 
 /// A table with an index on a number, one on text, and a foreign key to itself.
@@ -13,7 +13,7 @@ fn archive() -> Vec<Entry> {
         namespace: Some("public".to_owned()),
         defn: defn.to_owned(),
         dependencies: dependencies.iter().copied().map(DumpId).collect(),
-        ..entry(id, desc)
+        ..bare(id, desc)
     };
     vec![
         named(

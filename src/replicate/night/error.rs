@@ -13,7 +13,6 @@ use crate::restore;
 use crate::restore::journal::JournalError;
 use crate::select::SelectError;
 use crate::server;
-use crate::statements::StatementError;
 
 /// `ERRCODE_UNDEFINED_DATABASE`.
 pub(super) const NO_SUCH_DATABASE: &str = "3D000";
@@ -43,9 +42,6 @@ pub enum NightError {
     /// A hook failed.
     #[error(transparent)]
     Hook(#[from] HookError),
-    /// The settings in the archive are invalid.
-    #[error("invalid settings in the archive")]
-    Settings(#[from] StatementError),
     /// The entries cannot be selected.
     #[error("cannot select entries")]
     Select(#[from] SelectError),
@@ -202,7 +198,6 @@ impl NightError {
     pub fn is_permanent(&self) -> bool {
         match self {
             Self::NoTarget
-            | Self::Settings(_)
             | Self::Select(_)
             | Self::Unused { .. }
             | Self::NoTable

@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use crate::archive::objects::oids;
 use crate::archive::{Desc, DumpId, Entry};
 use crate::restore::entry::failures::Failures;
 use crate::restore::entry::orphans;
@@ -324,7 +325,7 @@ impl<'a> EntryWork<'a> {
         }
         let semicolons = match self.entry.desc {
             Desc::Function | Desc::Procedure => 0,
-            Desc::BlobMetadata => self.entry.defn.lines().count(),
+            Desc::BlobMetadata => oids(&self.entry.defn).count(),
             _ => self.entry.defn.matches(';').count().saturating_sub(1),
         };
         let actions = u32::try_from(semicolons).unwrap_or(u32::MAX).saturating_add(1);

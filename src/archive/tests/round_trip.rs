@@ -8,15 +8,16 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use proptest::prelude::*;
 
-use super::codec::GzipFraming;
-use super::data::Data;
-use super::entry::{DataLocation, Desc, Entry};
-use super::header::{Compression, Format};
+use super::entry::bare;
 use super::models::model;
-use super::slice::ReadCounter;
-use super::stream::{Answer, ItemOf, Sink, StreamItem};
-use super::toc::{Container, Toc};
-use super::writer::{Content, Custom, Model, compress, entry};
+use super::writer::{Content, Custom, Model, compress};
+use crate::archive::codec::GzipFraming;
+use crate::archive::data::Data;
+use crate::archive::entry::{DataLocation, Desc, Entry};
+use crate::archive::header::{Compression, Format};
+use crate::archive::slice::ReadCounter;
+use crate::archive::stream::{Answer, ItemOf, Sink, StreamItem};
+use crate::archive::toc::{Container, Toc};
 use crate::source::{self, Access, Archive, Input};
 use crate::verify::{VerifyOptions, VerifyReport, verify};
 
@@ -228,7 +229,7 @@ proptest! {
             prop_assert_eq!(walk(&gzip(&bytes), step), at_once);
         }
         let toc = &model.files()[0].1;
-        let mut budget = super::budget::Budget::unlimited();
+        let mut budget = crate::archive::budget::Budget::unlimited();
         let slow = Toc::read(Slow(&toc[..], step), Container::Files, &mut budget);
         let (slow, _) = slow.unwrap();
         assert_entries(&model, &slow, |entry, _| DataLocation::File(model.file_name(entry)));
@@ -246,7 +247,7 @@ proptest! {
 
 #[test]
 fn tar_with_toc_last_is_read_as_a_file() {
-    let mut entry = entry(1, Desc::TableData);
+    let mut entry = bare(1, Desc::TableData);
     entry.copy_stmt = "COPY public.t (a) FROM stdin;\n".to_owned();
     let model = Model::of(vec![(entry, Content::Rows(b"1\n\\.\n\n\n".to_vec()))]);
     let mut tar = tar::Builder::new(Vec::new());
@@ -268,7 +269,7 @@ fn entry_naming_an_outside_file_is_refused() {
     let case = Case::new();
     let mut outside = std::fs::File::create(case.0.path().join("secret")).unwrap();
     outside.write_all(b"1\n\\.\n\n\n").unwrap();
-    let files = super::files::Files::Directory(case.0.path().join("directory"));
+    let files = crate::archive::files::Files::Directory(case.0.path().join("directory"));
     let files = std::sync::Arc::new(files);
     for name in ["../secret", "/etc/passwd", "..", ".", "", "a\0b"] {
         let error = files.find(name).map(drop).unwrap_err();

@@ -199,15 +199,10 @@ mod tests {
     use crate::archive::tests::entry::bare;
     use crate::archive::{Desc, Entry};
     use crate::plan::Step;
-    use crate::restore::event::{EntryRef, Events};
+    use crate::report::tests::entry;
+    use crate::restore::event::Events;
 
     fn index(seconds: u64) -> [Event; 3] {
-        let about = |dump_id, name: &str| EntryRef {
-            dump_id,
-            desc: "INDEX".to_owned(),
-            schema: Some("public".to_owned()),
-            name: name.to_owned(),
-        };
         let duration = Duration::from_secs(seconds);
         let finished = |entry| {
             let outcome = Outcome::Done;
@@ -215,10 +210,10 @@ mod tests {
         };
         let (rows, bytes, format) = (0, 0, None);
         [
-            finished(about(1, "prelude")),
-            finished(about(2, "i")),
+            finished(entry(1, "INDEX", "prelude")),
+            finished(entry(2, "INDEX", "i")),
             Event::Measured {
-                entry: about(2, "i"),
+                entry: entry(2, "INDEX", "i"),
                 step: Step::Entire,
                 size: 7,
                 rows,

@@ -22,6 +22,8 @@ mod screen;
 pub mod stages;
 pub mod summary;
 pub mod telemetry;
+#[cfg(test)]
+mod tests;
 pub mod timeline;
 pub mod units;
 mod wording;

@@ -210,7 +210,7 @@ proptest! {
             if !is_database {
                 prop_assert!(!want.schema || options.dump_schema());
                 prop_assert!(!want.data || options.dump_data());
-                prop_assert!(!want.stats || options.dump_statistics());
+                prop_assert!(!want.stats || options.without_statistics().is_none());
             }
         }
     }

@@ -2,6 +2,7 @@
 
 mod lock;
 
+use super::sqlstate::UNIQUE_VIOLATION;
 use super::{Result, Session, SessionError};
 use crate::sql::ident::literal;
 
@@ -9,9 +10,6 @@ pub(crate) use lock::{AdvisoryLock, LOCKS, LockSharing, USED_EVERY};
 
 /// The schema of nocturne's records.
 pub const BOOKKEEPING: &str = "nocturne";
-
-/// `ERRCODE_UNIQUE_VIOLATION`: from the catalog, when two sessions create the same object.
-const UNIQUE_VIOLATION: &str = "23505";
 
 /// Whether the schema exists.
 ///

@@ -39,7 +39,7 @@ mod refused_copy;
 mod require_auth;
 mod service;
 mod session;
-mod sqlstate;
+pub mod sqlstate;
 mod text;
 mod tls;
 mod transaction;
@@ -64,10 +64,7 @@ pub use params::{ConnectOptions, PasswordPrompt};
 pub use patience::{PATIENCE, once_ready};
 pub(crate) use patience::{WhileItWorks, reconnecting};
 pub use session::{CancelHandle, Session, SessionSettings};
-pub use sqlstate::{
-    CONNECTION_FAILURE, Class, FEATURE_NOT_SUPPORTED, INSUFFICIENT_PRIVILEGE, UNDEFINED_OBJECT,
-    is_missing_object, is_passing,
-};
+pub use sqlstate::Class;
 pub use tls::SslMode;
 pub use transaction::{NotDone, TransactionId, TransactionOutcome};
 pub(crate) use trusted::TRUSTED;

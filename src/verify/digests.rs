@@ -104,19 +104,12 @@ impl Serialize for Digest {
 pub struct HashingReader<R> {
     reader: R,
     hash: Sha256,
-    bytes: u64,
 }
 
 impl<R: Read> HashingReader<R> {
     /// Hashes the bytes of `reader`.
     pub fn new(reader: R) -> Self {
-        Self { reader, hash: Sha256::new(), bytes: 0 }
-    }
-
-    /// Bytes read so far.
-    #[must_use]
-    pub fn bytes_read(&self) -> u64 {
-        self.bytes
+        Self { reader, hash: Sha256::new() }
     }
 
     /// The digest of all bytes read so far.
@@ -130,7 +123,6 @@ impl<R: Read> Read for HashingReader<R> {
     fn read(&mut self, output: &mut [u8]) -> io::Result<usize> {
         let read = self.reader.read(output)?;
         self.hash.update(&output[..read]);
-        self.bytes += read as u64;
         Ok(read)
     }
 }
@@ -396,7 +388,7 @@ mod tests {
         let mut reader = HashingReader::new(&b"abc"[..]);
         let mut all = Vec::new();
         reader.read_to_end(&mut all).unwrap();
-        assert_eq!((all.as_slice(), reader.bytes_read()), (&b"abc"[..], 3));
+        assert_eq!(all, b"abc");
         assert_eq!(
             reader.finish().to_string(),
             "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"

@@ -13,9 +13,7 @@ use crate::restore;
 use crate::restore::journal::JournalError;
 use crate::select::SelectError;
 use crate::server;
-
-/// `ERRCODE_UNDEFINED_DATABASE`.
-pub(super) const NO_SUCH_DATABASE: &str = "3D000";
+use crate::server::sqlstate::INVALID_CATALOG_NAME;
 
 /// Why a night failed.
 #[derive(Debug, thiserror::Error)]
@@ -175,7 +173,7 @@ impl NightError {
 
     /// Whether a database of the target's server does not exist.
     pub(super) fn is_missing_database(&self) -> bool {
-        matches!(self, Self::Target { source, .. } if source.sqlstate() == Some(NO_SUCH_DATABASE))
+        matches!(self, Self::Target { source, .. } if source.sqlstate() == Some(INVALID_CATALOG_NAME))
     }
 
     /// Whether what an earlier attempt left in the target cannot be resumed.

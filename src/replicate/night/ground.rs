@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use super::error::{NO_SUCH_DATABASE, NightError};
+use super::error::NightError;
 use super::modes::Modes;
 use super::others;
 use super::present::Present;
@@ -18,6 +18,7 @@ use crate::replicate::config::{self, TableMode};
 use crate::replicate::lock::TargetLock;
 use crate::replicate::swap::{self, Leftover, Names, Recovered, Swap, SwapError};
 use crate::replicate::worker::DatabaseHistory;
+use crate::server::sqlstate::INVALID_CATALOG_NAME;
 use crate::server::{Session, SessionSettings, Target};
 use crate::source::remote::Sha256Sum;
 
@@ -164,7 +165,9 @@ impl NightTarget {
         match Session::connect(&place, &SessionSettings::default()).await {
             Ok(session) => Ok(Some(session)),
             // Any other error is returned: the database may contain hours of work.
-            Err(error) if settings.swap && error.sqlstate() == Some(NO_SUCH_DATABASE) => Ok(None),
+            Err(error) if settings.swap && error.sqlstate() == Some(INVALID_CATALOG_NAME) => {
+                Ok(None)
+            }
             Err(error) => Err(NightError::target("inspect the target")(error)),
         }
     }

@@ -21,7 +21,8 @@ use crate::restore::event::{Event, Outcome, Reader};
 use crate::restore::journal::JournalOptions;
 use crate::restore::{ForeignKeys, RestoreOptions, StagePoint, Stages, Tolerance};
 use crate::select::Selection;
-use crate::server::{Target, is_passing};
+use crate::server::Target;
+use crate::server::sqlstate::is_passing;
 use crate::source::Archive;
 use crate::statements::{Ownership, SourceSettings, Style};
 

@@ -12,9 +12,8 @@ use super::restored;
 use crate::error::chain;
 use crate::replicate::backup::FoundBackup;
 use crate::restore::journal;
-use crate::server::{
-    self, INSUFFICIENT_PRIVILEGE, Session, SessionSettings, Target, has_record, make_bookkeeping,
-};
+use crate::server::sqlstate::INSUFFICIENT_PRIVILEGE;
+use crate::server::{self, Session, SessionSettings, Target, has_record, make_bookkeeping};
 use crate::source::remote::Sha256Sum;
 use crate::sql::ident::literal;
 

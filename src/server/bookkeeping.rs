@@ -42,7 +42,7 @@ pub async fn has_record(session: &Session, table: &str) -> Result<bool> {
 /// Refuses a schema that another role owns, or in which it has a table: its triggers, rules,
 /// defaults and policies would run with the privileges of this session. Membership in the owning
 /// role does not make them harmless. A superuser's are harmless: it already has all privileges. The
-/// owner of the database is not [trusted](super::TRUSTED) here: nothing asks it to create them.
+/// owner of the database is refused as well: it has no reason to create them.
 async fn refuse_others(session: &Session) -> Result<()> {
     let sql = format!(
         "SELECT o.what, r.rolname, current_user FROM ( \

@@ -43,6 +43,7 @@ pub mod sqlstate;
 mod text;
 mod tls;
 mod transaction;
+#[cfg_attr(not(feature = "replicate"), allow(dead_code))]
 mod trusted;
 mod watch;
 mod wire;

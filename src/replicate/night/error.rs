@@ -1,5 +1,7 @@
 //! Why a night failed, and whether a retry may succeed.
 
+use tokio_util::sync::CancellationToken;
+
 use crate::archive::ErrorKind;
 use crate::replicate::backup::BackupError;
 use crate::replicate::clean::CleanError;
@@ -8,6 +10,7 @@ use crate::replicate::hooks::HookError;
 use crate::replicate::incremental::IncrementalError;
 use crate::replicate::lock::LockError;
 use crate::replicate::swap::SwapError;
+use crate::replicate::worker::{JobFailure, JobOutcome};
 use crate::report::units::plural;
 use crate::restore;
 use crate::restore::journal::JournalError;
@@ -236,6 +239,15 @@ impl From<IncrementalError> for NightError {
 
 fn heals(error: &server::SessionError) -> bool {
     error.is_passing()
+}
+
+/// How an attempt ended that was to stop once `stop` is cancelled.
+pub(super) fn outcome(result: Result<(), NightError>, stop: &CancellationToken) -> JobOutcome {
+    match result {
+        Ok(()) => JobOutcome::Succeeded,
+        Err(_) if stop.is_cancelled() => JobOutcome::Stopped,
+        Err(error) => JobOutcome::Failed(JobFailure::of(&error, error.is_permanent())),
+    }
 }
 
 fn is_permanent(error: &restore::RestoreError) -> bool {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use chrono::Utc;
 use tokio_util::sync::CancellationToken;
 
-use super::error::NightError;
+use super::error::{self, NightError};
 use super::ground::{self, NightTarget};
 use super::intake::{self, OpenedBackup};
 use super::restore::{self, Restoring};
@@ -20,9 +20,7 @@ use crate::replicate::enrich::Enrichment;
 use crate::replicate::hooks::{self, Hooks};
 use crate::replicate::lock::TargetLock;
 use crate::replicate::swap::{Swap, SwapError};
-use crate::replicate::worker::{
-    DatabaseHistory, FULL, JobFailure, JobOutcome, NightJob, OpenStage, Run,
-};
+use crate::replicate::worker::{DatabaseHistory, FULL, JobOutcome, NightJob, OpenStage, Run};
 use crate::report::nights::Lang;
 use crate::report::stages::Stage;
 use crate::report::timeline::TimelineReader;
@@ -66,12 +64,7 @@ impl NightJob for FullRun {
         let result = Box::pin(self.attempt(run, &recorder, &stop)).await;
         let recording = recorder.finish();
         report::tell(run, Some(&recording), result.is_ok(), self.config.zone, self.output.lang);
-        match result {
-            Ok(()) => JobOutcome::Succeeded,
-            Err(_) if stop.is_cancelled() => JobOutcome::Stopped,
-            Err(error) if error.is_permanent() => JobOutcome::Failed(JobFailure::permanent(&error)),
-            Err(error) => JobOutcome::Failed(JobFailure::passing(&error)),
-        }
+        error::outcome(result, &stop)
     }
 }
 

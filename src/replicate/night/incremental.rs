@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use tokio_util::sync::CancellationToken;
 
 use super::choose::{self, ChosenObjects};
-use super::error::NightError;
+use super::error::{self, NightError};
 use super::first_load::{self, Name};
 use super::ground::look_at;
 use super::present::Present;
@@ -16,7 +16,7 @@ use crate::error::chain;
 use crate::replicate::config::Config;
 use crate::replicate::incremental::{self, CopySettings, IncrementalTable, Summary};
 use crate::replicate::lock::{LockError, TargetLock};
-use crate::replicate::worker::{INCREMENTAL, JobFailure, JobOutcome, NightJob, Run};
+use crate::replicate::worker::{INCREMENTAL, JobOutcome, NightJob, Run};
 use crate::report::nights::Lang;
 use crate::report::stages::Stage;
 use crate::server::{self, Session, Target};
@@ -265,11 +265,6 @@ impl NightJob for IncrementalRun {
     async fn run(&self, run: &Run, stop: CancellationToken) -> JobOutcome {
         let result = self.copy(run, &stop).await;
         report::tell(run, None, result.is_ok(), self.zone, self.lang);
-        match result {
-            Ok(()) => JobOutcome::Succeeded,
-            Err(_) if stop.is_cancelled() => JobOutcome::Stopped,
-            Err(error) if error.is_permanent() => JobOutcome::Failed(JobFailure::permanent(&error)),
-            Err(error) => JobOutcome::Failed(JobFailure::passing(&error)),
-        }
+        error::outcome(result, &stop)
     }
 }

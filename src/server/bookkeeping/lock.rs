@@ -1,6 +1,9 @@
 //! nocturne's advisory locks (PostgreSQL documentation, "Advisory Locks"). They belong to the
 //! database, need no table, and end with the session that holds them, however that ends.
 
+// The nightly run alone takes the lock of a target, and shares it.
+#![cfg_attr(not(feature = "replicate"), allow(dead_code))]
+
 use std::time::Duration;
 
 use crate::server::error::Result;

@@ -257,6 +257,7 @@ impl<R: Read> Read for Zstd<R> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::archive::tests::Slow;
     use crate::archive::tests::writer::compress;
 
     fn sample() -> Vec<u8> {
@@ -271,16 +272,6 @@ mod tests {
         (Compression::Lz4, GzipFraming::Gzip),
         (Compression::Zstd, GzipFraming::Gzip),
     ];
-
-    /// A reader that returns at most `step` bytes at a time, like small chunks of an archive.
-    struct Slow<'a>(&'a [u8], usize);
-
-    impl Read for Slow<'_> {
-        fn read(&mut self, output: &mut [u8]) -> io::Result<usize> {
-            let wanted = output.len().min(self.1);
-            self.0.read(&mut output[..wanted])
-        }
-    }
 
     fn read_all(pair: (Compression, GzipFraming), data: &[u8]) -> io::Result<Vec<u8>> {
         let mut out = Vec::new();

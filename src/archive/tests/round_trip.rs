@@ -1,13 +1,14 @@
 //! Reads back what [`super::writer`] writes: by offset, by scan, from files, from a tar, and as a
 //! stream.
 
-use std::io::{self, Cursor, Read, Write};
+use std::io::{Cursor, Read, Write};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use proptest::prelude::*;
 
+use super::Slow;
 use super::entry::bare;
 use super::models::model;
 use super::writer::{Content, Custom, Model, compress};
@@ -140,16 +141,6 @@ impl Sink for Keep {
 
     fn end(&mut self) -> Answer {
         Answer::Take
-    }
-}
-
-/// Returns at most `1` bytes at a time.
-struct Slow<R>(R, usize);
-
-impl<R: Read> Read for Slow<R> {
-    fn read(&mut self, output: &mut [u8]) -> io::Result<usize> {
-        let wanted = output.len().min(self.1);
-        self.0.read(&mut output[..wanted])
     }
 }
 

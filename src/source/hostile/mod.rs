@@ -73,7 +73,7 @@ const ROWS: &str = "1\n\\.\n\n\n";
 
 /// A table's rows as an entry of a [`Model`].
 fn rows(id: i32) -> (Entry, Content) {
-    (bare(id, Desc::TableData), Content::Rows(ROWS.into()))
+    (Entry { tag: "t".to_owned(), ..bare(id, Desc::TableData) }, Content::Rows(ROWS.into()))
 }
 
 fn objects(id: i32) -> (Entry, Content) {

@@ -74,8 +74,8 @@
 //! The command line is the product. The library's API serves it and may change with any version
 //! before 1.0.
 
-// Some code is used by the nightly run only; the build with all features finds what nothing uses.
-#![cfg_attr(not(feature = "replicate"), allow(dead_code, unused_imports))]
+// Some re-exports are used by the nightly run only.
+#![cfg_attr(not(feature = "replicate"), allow(unused_imports))]
 
 pub mod archive;
 pub mod cli;
@@ -83,6 +83,8 @@ pub mod embedded;
 mod error;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
+#[cfg(feature = "http")]
+mod http;
 pub mod plan;
 #[cfg(feature = "replicate")]
 pub mod replicate;

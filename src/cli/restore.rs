@@ -251,9 +251,6 @@ fn options(
     chosen: &ChosenEntries,
 ) -> Result<RestoreOptions, CommandFailure> {
     let behaviour = &typed.behaviour;
-    let header = &archive.toc.header;
-    let source = SourceSettings::from_archive(&archive.toc.entries, Some(&header.remote_version))
-        .map_err(|error| CommandFailure::of(super::exit::ARCHIVE, &error))?;
     let transactions = match behaviour.transaction_size.and_then(NonZeroU32::new) {
         Some(size) => Transactions::Batches(size),
         None if behaviour.single_transaction => Transactions::Single,
@@ -282,7 +279,7 @@ fn options(
             superuser: given(&typed.connection.superuser),
             role: given(&typed.connection.role),
             enable_row_security: behaviour.enable_row_security,
-            source,
+            source: SourceSettings::of(&archive.toc),
         },
         clean: behaviour.clean,
         if_exists: behaviour.if_exists,

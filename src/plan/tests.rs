@@ -1,22 +1,7 @@
-//! Entries and jobs for tests.
+//! Jobs for tests.
 
-use crate::archive::{Desc, Entry, Section};
-use crate::plan::{Job, Step};
+use super::{Job, Step};
 use crate::select::Pass;
-
-/// An entry of this kind in its usual section.
-pub(crate) fn entry(id: i32, desc: Desc) -> Entry {
-    let section = match desc {
-        Desc::TableData | Desc::Blobs | Desc::SequenceSet | Desc::StatisticsData => Section::Data,
-        Desc::Index
-        | Desc::Constraint
-        | Desc::FkConstraint
-        | Desc::MaterializedViewData
-        | Desc::Statistics => Section::PostData,
-        _ => Section::PreData,
-    };
-    Entry { had_dumper: desc == Desc::TableData, ..Entry::bare(id, desc, section) }
-}
 
 /// A wanted job of the main pass that waits for nothing.
 pub(crate) fn job(entry: usize) -> Job {

@@ -240,6 +240,7 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
+    use crate::report::tests::entry;
     use crate::restore::event::Cause;
 
     #[derive(Clone, Default)]
@@ -288,12 +289,7 @@ mod tests {
     }
 
     fn users() -> EntryRef {
-        EntryRef {
-            dump_id: 12,
-            desc: "TABLE DATA".into(),
-            schema: Some("public".into()),
-            name: "users".into(),
-        }
+        entry(12, "TABLE DATA", "users")
     }
 
     fn finished(entry: EntryRef, outcome: Outcome) -> Event {
@@ -369,7 +365,7 @@ mod tests {
 
     #[test]
     fn small_entry_is_debug_and_large_one_info() {
-        let comment = EntryRef { desc: "COMMENT".into(), ..users() };
+        let comment = entry(12, "COMMENT", "users");
         let started = |entry| Event::Started { entry, again: false, lane: 0, data_bytes: None };
         assert_eq!(json(&started(comment))["level"], "DEBUG");
         let line = json(&started(users()));

@@ -15,6 +15,8 @@ mod reporter;
 mod screen;
 pub mod summary;
 pub mod telemetry;
+#[cfg(test)]
+mod tests;
 pub mod timeline;
 pub mod timings;
 pub mod units;

@@ -138,18 +138,13 @@ mod tests {
 
     use super::file::load;
     use super::*;
+    use crate::archive::tests::entry::bare;
     use crate::archive::{Desc, Entry};
     use crate::plan::Step;
-    use crate::plan::tests::entry;
-    use crate::restore::event::{EntryRef, Events};
+    use crate::report::tests::entry;
+    use crate::restore::event::Events;
 
     fn index(seconds: u64) -> [Event; 3] {
-        let about = |dump_id, name: &str| EntryRef {
-            dump_id,
-            desc: "INDEX".to_owned(),
-            schema: Some("public".to_owned()),
-            name: name.to_owned(),
-        };
         let duration = Duration::from_secs(seconds);
         let finished = |entry| {
             let outcome = Outcome::Done;
@@ -157,10 +152,10 @@ mod tests {
         };
         let (rows, bytes, format) = (0, 0, None);
         [
-            finished(about(1, "prelude")),
-            finished(about(2, "i")),
+            finished(entry(1, "INDEX", "prelude")),
+            finished(entry(2, "INDEX", "i")),
             Event::Measured {
-                entry: about(2, "i"),
+                entry: entry(2, "INDEX", "i"),
                 step: Step::Entire,
                 size: 7,
                 rows,
@@ -193,7 +188,7 @@ mod tests {
         let index = Entry {
             tag: "i".to_owned(),
             namespace: Some("public".to_owned()),
-            ..entry(2, Desc::Index)
+            ..bare(2, Desc::Index)
         };
         history.database("app")?.job(&index, Step::Entire).map(|record| record.seconds)
     }

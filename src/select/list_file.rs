@@ -157,7 +157,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::select::tests::entry;
+    use crate::archive::tests::entry::entry;
 
     fn archive(ids: &[i32]) -> Vec<Entry> {
         ids.iter().map(|id| entry(*id, "TABLE", "t").build()).collect()

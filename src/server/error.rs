@@ -5,7 +5,7 @@ use std::fmt;
 
 use tokio_postgres::error::{DbError, ErrorPosition, Severity};
 
-use super::sqlstate::Class;
+use super::sqlstate::{self, Class, UNDEFINED_OBJECT, UNIQUE_VIOLATION};
 
 /// Result of talking to a server.
 pub type Result<T, E = SessionError> = std::result::Result<T, E>;
@@ -127,7 +127,7 @@ impl SessionError {
     pub fn is_passing(&self) -> bool {
         self.class() == Class::Retry
             || self.is_connection_lost()
-            || self.sqlstate().is_some_and(super::sqlstate::is_passing)
+            || self.sqlstate().is_some_and(sqlstate::is_passing)
     }
 
     /// What to do about it.
@@ -258,7 +258,7 @@ impl ServerError {
     /// of an existing large object (`LargeObjectCreate` in `src/backend/catalog/pg_largeobject.c`),
     /// and of an object that another session is creating at the same moment.
     fn is_second_in_catalog(&self) -> bool {
-        self.sqlstate == "23505" && self.schema.as_deref() == Some("pg_catalog")
+        self.sqlstate == UNIQUE_VIOLATION && self.schema.as_deref() == Some("pg_catalog")
     }
 
     fn is_missing_role(&self) -> bool {
@@ -271,7 +271,7 @@ impl ServerError {
         let by_message =
             self.message.starts_with("role \"") && self.message.ends_with("\" does not exist");
         match self.sqlstate.as_str() {
-            "42704" => by_routine || by_message,
+            UNDEFINED_OBJECT => by_routine || by_message,
             "22023" => by_message,
             _ => false,
         }

@@ -40,9 +40,10 @@ mod refused_copy;
 mod require_auth;
 mod service;
 mod session;
-mod sqlstate;
+pub mod sqlstate;
 mod tls;
 mod transaction;
+#[cfg_attr(not(feature = "replicate"), allow(dead_code))]
 mod trusted;
 mod watch;
 mod wire;
@@ -51,7 +52,7 @@ mod wire;
 mod tests;
 
 pub(crate) use backend::Backend;
-pub(crate) use bookkeeping::LOCKS;
+pub(crate) use bookkeeping::{AdvisoryLock, LOCKS, LockSharing, USED_EVERY};
 pub use bookkeeping::{BOOKKEEPING, has_bookkeeping, has_record, make_bookkeeping};
 pub use connect::Target;
 pub(crate) use conninfo::concealed;
@@ -64,10 +65,7 @@ pub use params::{ConnectOptions, PasswordPrompt};
 pub use patience::{PATIENCE, once_ready};
 pub(crate) use patience::{WhileItWorks, reconnecting};
 pub use session::{CancelHandle, Session, SessionSettings};
-pub use sqlstate::{
-    CONNECTION_FAILURE, Class, FEATURE_NOT_SUPPORTED, INSUFFICIENT_PRIVILEGE, UNDEFINED_OBJECT,
-    is_missing_object, is_passing,
-};
+pub use sqlstate::Class;
 pub use tls::SslMode;
 pub use transaction::{NotDone, TransactionId, TransactionOutcome};
 pub(crate) use trusted::TRUSTED;

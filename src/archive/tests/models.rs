@@ -2,7 +2,8 @@
 
 use proptest::prelude::*;
 
-use super::writer::{self, Content, Model};
+use super::entry::bare;
+use super::writer::{Content, Model};
 use crate::archive::entry::{Desc, DumpId, Entry, Section};
 use crate::archive::header::Compression;
 
@@ -49,7 +50,7 @@ fn entry() -> impl Strategy<Value = Entry> {
             owner,
             with_oids,
             dependencies,
-            ..writer::entry(0, desc)
+            ..bare(0, desc)
         }
     })
 }

@@ -1,15 +1,17 @@
 //! Reads back what [`super::writer`] writes: by offset, by scan, from files, from a tar, and as a
 //! stream.
 
-use std::io::{self, Cursor, Read, Write};
+use std::io::{Cursor, Read, Write};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use proptest::prelude::*;
 
+use super::Slow;
+use super::entry::bare;
 use super::models::model;
-use super::writer::{Content, Custom, Model, compress, entry};
+use super::writer::{Content, Custom, Model, compress};
 use crate::archive::codec::GzipFraming;
 use crate::archive::data::Data;
 use crate::archive::entry::{DataLocation, Desc, Entry};
@@ -142,16 +144,6 @@ impl Sink for Keep {
     }
 }
 
-/// Returns at most `1` bytes at a time.
-struct Slow<R>(R, usize);
-
-impl<R: Read> Read for Slow<R> {
-    fn read(&mut self, output: &mut [u8]) -> io::Result<usize> {
-        let wanted = output.len().min(self.1);
-        self.0.read(&mut output[..wanted])
-    }
-}
-
 fn walk(bytes: &[u8], step: usize) -> Vec<(ItemOf, Vec<u8>)> {
     let mut keep = Keep::default();
     source::walk(Box::new(Slow(Cursor::new(bytes.to_vec()), step)), &mut keep).unwrap();
@@ -246,7 +238,7 @@ proptest! {
 
 #[test]
 fn tar_with_toc_last_is_read_as_a_file() {
-    let mut entry = entry(1, Desc::TableData);
+    let mut entry = bare(1, Desc::TableData);
     entry.copy_stmt = "COPY public.t (a) FROM stdin;\n".to_owned();
     let model = Model::of(vec![(entry, Content::Rows(b"1\n\\.\n\n\n".to_vec()))]);
     let mut tar = tar::Builder::new(Vec::new());

@@ -10,6 +10,7 @@ use crate::archive::codec::GzipFraming;
 use crate::archive::encoding::Encoding;
 use crate::archive::entry::{DataLocation, Desc, Entry, Section};
 use crate::archive::header::{Compression, Format};
+use crate::archive::toc::Toc;
 
 /// An archive to be written.
 #[derive(Clone, Debug)]
@@ -40,15 +41,6 @@ pub(crate) struct Custom {
     pub(crate) chunk: usize,
 }
 
-/// An entry with only a number and a kind.
-pub(crate) fn entry(id: i32, desc: Desc) -> Entry {
-    let section = match desc {
-        Desc::TableData | Desc::Blobs | Desc::BlobMetadata => Section::Data,
-        _ => Section::PreData,
-    };
-    Entry { tag: format!("entry {id}"), ..Entry::bare(id, desc, section) }
-}
-
 /// `data` compressed as pg_dump does for files, or in custom format.
 pub(crate) fn compress(compression: Compression, framing: GzipFraming, data: &[u8]) -> Vec<u8> {
     let level = flate2::Compression::fast();
@@ -71,6 +63,15 @@ pub(crate) fn compress(compression: Compression, framing: GzipFraming, data: &[u
         }
         (Compression::Zstd, _) => zstd::stream::encode_all(data, 1).unwrap(),
     }
+}
+
+/// The table of contents of these entries, without data, as read from an archive of a server of this
+/// version.
+pub(crate) fn toc(entries: &[Entry], server_version: &str) -> Toc {
+    let entries = entries.iter().map(|entry| (entry.clone(), Content::None)).collect();
+    let mut toc = Toc::read_files(&Model::of(entries).toc(Format::Tar, &[])[..]).unwrap();
+    toc.header.remote_version = server_version.to_owned();
+    toc
 }
 
 impl Model {

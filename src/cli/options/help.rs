@@ -1,5 +1,8 @@
 //! Help texts that are not about a single option.
 
+// Some are of commands that not every build has.
+#![cfg_attr(not(feature = "web"), allow(dead_code))]
+
 /// What the program is.
 pub(super) const ABOUT: &str = "\
 Restores PostgreSQL archives, natively.

@@ -1,7 +1,7 @@
 use super::*;
+use crate::archive::tests::entry::bare;
 use crate::archive::{Desc, DumpId};
 use crate::plan::history::{CostHistory, Measured, MeasuredJobs, PastRun};
-use crate::plan::tests::entry;
 use crate::plan::{PlanBuildOptions, Step};
 use crate::select::Pass;
 
@@ -12,7 +12,7 @@ fn archive() -> Vec<Entry> {
         namespace: Some("public".to_owned()),
         defn: defn.to_owned(),
         dependencies: dependencies.iter().copied().map(DumpId).collect(),
-        ..entry(id, desc)
+        ..bare(id, desc)
     };
     vec![
         named(

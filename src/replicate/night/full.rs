@@ -6,8 +6,7 @@ use std::sync::Arc;
 use chrono::Utc;
 use tokio_util::sync::CancellationToken;
 
-use super::error::NightError;
-use super::guard::LockWatch;
+use super::error::{self, NightError};
 use super::night_target::{self, NightTarget};
 use super::opened_backup::{self, OpenedBackup};
 use super::restore::{self, Restoring};
@@ -19,12 +18,11 @@ use crate::replicate::backup::FoundBackup;
 use crate::replicate::config::Config;
 use crate::replicate::enrich::Enrichment;
 use crate::replicate::hooks::{self, Hooks};
+use crate::replicate::lock::TargetLock;
 use crate::replicate::run_report::Lang;
 use crate::replicate::stages::Stage;
 use crate::replicate::swap::{Swap, SwapError};
-use crate::replicate::worker::{
-    DatabaseHistory, FULL, JobFailure, JobOutcome, NightJob, OpenStage, Run,
-};
+use crate::replicate::worker::{DatabaseHistory, FULL, JobOutcome, NightJob, OpenStage, Run};
 use crate::report::timeline::TimelineReader;
 use crate::report::{ReportOptions, Screen};
 use crate::server::{Session, SessionSettings, Target};
@@ -66,12 +64,7 @@ impl NightJob for FullRun {
         let result = Box::pin(self.attempt(run, &recorder, &stop)).await;
         let recording = recorder.finish();
         report::tell(run, Some(&recording), result.is_ok(), self.config.zone, self.output.lang);
-        match result {
-            Ok(()) => JobOutcome::Succeeded,
-            Err(_) if stop.is_cancelled() => JobOutcome::Stopped,
-            Err(error) if error.is_permanent() => JobOutcome::Failed(JobFailure::permanent(&error)),
-            Err(error) => JobOutcome::Failed(JobFailure::passing(&error)),
-        }
+        error::outcome(result, &stop)
     }
 }
 
@@ -92,7 +85,7 @@ impl FullRun {
             None => Hooks::default(),
         };
         night_target::recover(target, self.config.restore.swap).await?;
-        let mut guard = LockWatch::take(target).await?;
+        let mut lock = TargetLock::take(target).await?;
         let told = others::tell(target, &self.config.restore, None).await?;
         // The lock guarantees that no other run is using this target, whatever its record shows.
         let history = DatabaseHistory::new(target.clone());
@@ -110,11 +103,11 @@ impl FullRun {
             enrichment,
             stop: halt.clone(),
         };
-        let filled = Box::pin(guard.during(&halt, attempt.fill())).await?;
+        let filled = Box::pin(lock.during(&halt, attempt.fill())).await?;
         let Some(Filled { wanted, swap }) = filled else { return Ok(()) };
         let is_swapped = swap.is_some();
         if let Some(swap) = swap {
-            attempt.swap(swap, &mut guard, &told).await?;
+            attempt.swap(swap, &mut lock, &told).await?;
         }
         // Otherwise it would be resumed when this backup is restored again.
         match resume::forget(target).await {
@@ -370,11 +363,11 @@ impl Attempt<'_> {
     async fn swap(
         &self,
         mut swap: Swap,
-        guard: &mut LockWatch<'_>,
+        lock: &mut TargetLock,
         told: &[String],
     ) -> Result<(), NightError> {
         let settings = &self.config.restore;
-        let done = night_target::finish(&mut swap, self.target, settings, guard, told, &self.stop);
+        let done = night_target::finish(&mut swap, self.target, settings, lock, told, &self.stop);
         let done = self.staged(Stage::Swap, done).await;
         // The new database is complete: it is of use once the reason is gone.
         if let Err(NightError::Swap(SwapError::OfOthers { .. } | SwapError::NotPermitted { .. })) =

@@ -3,7 +3,7 @@
 //! ```text
 //!           hooks and enrichment are read          nothing is changed before they are valid
 //!  recover  a swap that stopped halfway            swap
-//!  lock     one run for a target, watched          guard
+//!  lock     one run for a target, watched          super::lock
 //!  find     the backup; what is already done       opened_backup, before, restored
 //!  check    incremental tables, on both sides      before
 //!           the backup's table of contents         opened_backup
@@ -42,7 +42,6 @@ mod enrich;
 mod error;
 mod first_load;
 mod full;
-mod guard;
 mod in_the_way;
 mod incremental;
 mod modes;
@@ -62,7 +61,6 @@ mod superuser;
 
 pub use error::NightError;
 pub use full::{FullRun, Output};
-pub use guard::LockWatch;
 pub use incremental::IncrementalRun;
 pub use preview::{Preview, preview};
 pub(crate) use resume::forget_all;

@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use super::error::{NO_SUCH_DATABASE, NightError};
-use super::guard::LockWatch;
+use super::error::NightError;
 use super::modes::Modes;
 use super::present::Present;
 use super::{first_load, others, resume};
@@ -15,8 +14,10 @@ use crate::archive::{Digest, Toc};
 use crate::error::chain;
 use crate::replicate::clean;
 use crate::replicate::config::{self, TableMode};
+use crate::replicate::lock::TargetLock;
 use crate::replicate::swap::{self, Leftover, Names, Recovered, Swap, SwapError};
 use crate::replicate::worker::DatabaseHistory;
+use crate::server::sqlstate::INVALID_CATALOG_NAME;
 use crate::server::{Session, SessionSettings, Target};
 
 /// Attempts to rename, while sessions that cannot be terminated block it.
@@ -162,7 +163,9 @@ impl NightTarget {
         match Session::connect(&place, &SessionSettings::default()).await {
             Ok(session) => Ok(Some(session)),
             // Any other error is returned: the database may contain hours of work.
-            Err(error) if settings.swap && error.sqlstate() == Some(NO_SUCH_DATABASE) => Ok(None),
+            Err(error) if settings.swap && error.sqlstate() == Some(INVALID_CATALOG_NAME) => {
+                Ok(None)
+            }
             Err(error) => Err(NightError::target("inspect the target")(error)),
         }
     }
@@ -249,7 +252,7 @@ pub(super) async fn finish(
     swap: &mut Swap,
     target: &Target,
     settings: &config::Restore,
-    guard: &mut LockWatch<'_>,
+    lock: &mut TargetLock,
     told: &[String],
     stop: &CancellationToken,
 ) -> Result<(), NightError> {
@@ -262,8 +265,8 @@ pub(super) async fn finish(
     }
     let mut tries = 1;
     let not_copied = loop {
-        guard.check().await?;
-        others::check_again(guard.session(), target, settings, &installed, told).await?;
+        lock.keep().await?;
+        others::check_again(lock.session(), target, settings, &installed, told).await?;
         match swap.finish().await {
             Ok(not_copied) => break not_copied,
             Err(error @ SwapError::Replaced { .. }) => return Err(error.into()),
@@ -274,7 +277,7 @@ pub(super) async fn finish(
         }
         tries += 1;
         // No other run may start during the pause.
-        guard.check().await?;
+        lock.keep().await?;
         tokio::select! {
             () = stop.cancelled() => return Err(NightError::Stopped),
             () = tokio::time::sleep(BETWEEN_TRIES) => {}

@@ -19,9 +19,10 @@ use crate::restore::event::{Event, Outcome, Reader};
 use crate::restore::journal::JournalOptions;
 use crate::restore::{ForeignKeys, RestoreOptions, StagePoint, Stages, Tolerance};
 use crate::select::Selection;
-use crate::server::{Target, is_passing};
+use crate::server::Target;
+use crate::server::sqlstate::is_passing;
 use crate::source::Archive;
-use crate::statements::{Ownership, SourceSettings, StatementError, Style};
+use crate::statements::{Ownership, SourceSettings, Style};
 
 /// Everything that the restore of a night needs.
 pub(super) struct Restoring<'a> {
@@ -50,7 +51,7 @@ impl Restoring<'_> {
     ) -> Result<Summary, NightError> {
         let warn = |error: &CostFileError| tracing::warn!("{}", chain(error));
         let history = CostHistoryFile::open(self.output.costs.clone(), warn);
-        let options = self.options(&archive.toc, history.costs.clone())?;
+        let options = self.options(&archive.toc, history.costs.clone());
         let database = archive.toc.header.dbname.clone();
         let reporter = Reporter::new(self.output.report, &self.output.screen);
         let readers = [self.recorder.reader(), history.reader(), self.counter()];
@@ -82,19 +83,14 @@ impl Restoring<'_> {
     }
 
     /// The options of the restore, for each attempt.
-    fn options(
-        &self,
-        toc: &Toc,
-        history: Arc<CostHistory>,
-    ) -> Result<RestoreOptions, StatementError> {
-        let source = SourceSettings::from_archive(&toc.entries, Some(&toc.header.remote_version))?;
-        Ok(RestoreOptions {
+    fn options(&self, toc: &Toc, history: Arc<CostHistory>) -> RestoreOptions {
+        RestoreOptions {
             jobs: self.settings.jobs,
             style: Style {
                 // The roles and tablespaces of the source need not exist in the target.
                 ownership: Ownership::Ignore,
                 no_tablespaces: true,
-                source,
+                source: SourceSettings::of(toc),
                 ..Style::default()
             },
             // What the restore creates is the role's own; the rest, such as extensions of the host
@@ -111,7 +107,7 @@ impl Restoring<'_> {
             journal: self.keeps_journal.then_some(JournalOptions { keep: true }),
             // Nothing is dropped: the target is clean, or its objects are not in the selection.
             ..RestoreOptions::default()
-        })
+        }
     }
 
     /// The hooks during the restore. Without a file there is no stage, because a stage makes

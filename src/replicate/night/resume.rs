@@ -13,9 +13,8 @@ use crate::archive::Digest;
 use crate::error::chain;
 use crate::replicate::backup::FoundBackup;
 use crate::restore::journal;
-use crate::server::{
-    self, INSUFFICIENT_PRIVILEGE, Session, SessionSettings, Target, has_record, make_bookkeeping,
-};
+use crate::server::sqlstate::INSUFFICIENT_PRIVILEGE;
+use crate::server::{self, Session, SessionSettings, Target, has_record, make_bookkeeping};
 use crate::sql::ident::literal;
 
 /// The key that identifies a backup.

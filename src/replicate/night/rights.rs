@@ -9,7 +9,8 @@ use crate::archive::{Desc, Entry, Toc};
 use crate::replicate::config::Config;
 use crate::report::units::first_of;
 use crate::restore::Tolerance;
-use crate::server::{self, FEATURE_NOT_SUPPORTED, INSUFFICIENT_PRIVILEGE, Session};
+use crate::server::sqlstate::{FEATURE_NOT_SUPPORTED, INSUFFICIENT_PRIVILEGE};
+use crate::server::{self, Session};
 use crate::sql::ident::{literal, quoted};
 use crate::sql::scan;
 

@@ -39,20 +39,12 @@ pub struct JobFailure {
 }
 
 impl JobFailure {
-    /// A failure that may pass with time: the network, a lock, a late backup.
-    pub fn passing(error: &(dyn std::error::Error + 'static)) -> Self {
-        Self { message: with_hint(error), is_permanent: false }
-    }
-
-    /// A failure that persists until the user changes something.
-    pub fn permanent(error: &(dyn std::error::Error + 'static)) -> Self {
-        Self { message: with_hint(error), is_permanent: true }
-    }
-}
-
-fn with_hint(error: &(dyn std::error::Error + 'static)) -> String {
-    match hint(error) {
-        Some(hint) => format!("{}; hint: {hint}", chain(error)),
-        None => chain(error),
+    /// A failure with its hint.
+    pub fn of(error: &(dyn std::error::Error + 'static), is_permanent: bool) -> Self {
+        let message = match hint(error) {
+            Some(hint) => format!("{}; hint: {hint}", chain(error)),
+            None => chain(error),
+        };
+        Self { message, is_permanent }
     }
 }

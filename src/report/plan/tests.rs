@@ -1,10 +1,10 @@
 //! All forms of one report.
 
 use super::*;
+use crate::archive::tests::entry::bare;
 use crate::archive::{Compression, Desc, DumpId};
 use crate::plan::PlanBuildOptions;
 use crate::plan::cost::CostInputs;
-use crate::plan::tests::entry;
 use crate::select::Pass;
 
 /// A table of 100 MB with an index; its name would be harmful in markup.
@@ -18,7 +18,7 @@ fn report_for(workers: Workers, compare: bool) -> PlanReport {
         namespace: Some("public".to_owned()),
         defn: defn.to_owned(),
         dependencies: after.iter().copied().map(DumpId).collect(),
-        ..entry(id, desc)
+        ..bare(id, desc)
     };
     let entries = [
         named(

@@ -15,7 +15,7 @@ use crate::server::{self, Session};
 /// The journal of the current restore.
 #[derive(Debug)]
 pub(crate) struct Journal {
-    pub(super) guard: JournalLock,
+    pub(super) lock: JournalLock,
     /// The number of this run, from 1. See [`super::lock`].
     pub(super) run: u32,
     /// The lines left by earlier runs, with the bytes read from the archive.
@@ -97,7 +97,7 @@ impl KeptJournal {
     /// Keeps the restore's lock as long as it is polled.
     pub(crate) async fn stay_alone(&self) -> Infallible {
         match self.get() {
-            Some(journal) => journal.guard.keep().await,
+            Some(journal) => journal.lock.keep().await,
             None => std::future::pending().await,
         }
     }
@@ -108,7 +108,7 @@ impl KeptJournal {
     /// When another process has resumed the restore in the meantime.
     pub(crate) async fn enter(&self, session: &Session) -> server::Result<()> {
         match self.get() {
-            Some(journal) => journal.guard.admit(session, journal.run).await,
+            Some(journal) => journal.lock.admit(session, journal.run).await,
             None => Ok(()),
         }
     }

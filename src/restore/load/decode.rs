@@ -202,10 +202,7 @@ fn send_statements(
 ) -> Result<()> {
     let mut reader = Decoding::new(reader, encoding.clone());
     for batch in Batches::new(&mut reader, standard_conforming_strings, ends) {
-        let batch = batch.map_err(|error| match error.kind() {
-            io::ErrorKind::InvalidData => ArchiveError::malformed(error.to_string()),
-            _ => ArchiveError::from_io(error),
-        })?;
+        let batch = batch.map_err(ArchiveError::from_statements)?;
         let sql = String::from_utf8_lossy(batch.sql()).into_owned();
         if !send(sender, Piece::Statements(sql)) {
             return Ok(());

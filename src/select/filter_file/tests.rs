@@ -109,16 +109,6 @@ fn exactly_pg_restores_syntax_is_accepted() {
     assert_eq!(taken, expected);
 }
 
-#[test]
-fn quotes_that_prevent_a_match_are_reported() {
-    let file = FilterFile::parse(
-        b"include table \"T\"\ninclude table t\ninclude function \"F\"(integer)\n",
-    )
-    .unwrap();
-    let lines: Vec<_> = file.quoted_in_vain().map(|item| item.line).collect();
-    assert_eq!(lines, [1]);
-}
-
 proptest! {
     #[test]
     fn any_bytes_are_read_or_refused(text: Vec<u8>) {

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::archive::DumpId;
-use crate::select::tests::entry;
+use crate::archive::tests::entry::entry;
 use crate::select::{ListFile, SelectOptions, select};
 
 #[test]

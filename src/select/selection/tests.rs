@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::archive::Desc;
-use crate::select::tests::entry;
+use crate::archive::tests::entry::entry;
 use crate::select::tests::sample::{archive, names, options, wanted};
 use crate::select::{Flag, RestoreSection};
 
@@ -210,7 +210,7 @@ proptest! {
             if !is_database {
                 prop_assert!(!want.schema || options.dump_schema());
                 prop_assert!(!want.data || options.dump_data());
-                prop_assert!(!want.stats || options.dump_statistics());
+                prop_assert!(!want.stats || options.without_statistics().is_none());
             }
         }
     }

@@ -8,9 +8,11 @@ use std::process::{Command, Output};
 
 use proptest::prelude::*;
 
+use crate::archive::tests::entry::entry;
+use crate::archive::tests::writer::{Content, Custom, Model};
 use crate::archive::{Desc, Entry, Section};
 use crate::select::listing::Listing;
-use crate::select::tests::{entry, options};
+use crate::select::tests::options;
 use crate::select::{
     FilterError, FilterErrorKind, FilterFile, ListFile, SelectError, SelectOptions, select,
 };
@@ -82,58 +84,14 @@ fn any_entries() -> impl Strategy<Value = Vec<Entry>> {
     })
 }
 
-/// The bytes of an archive in custom format, version 1.16, without data.
+/// The bytes of an archive in custom format, without rows.
 fn archive(entries: &[Entry]) -> Vec<u8> {
-    let mut bytes = b"PGDMP\x01\x10\x00\x04\x08\x01\x00".to_vec();
-    (0..7).for_each(|_| int(&mut bytes, 1));
-    ["shop", "18.0", "18.0"].iter().for_each(|text| string(&mut bytes, Some(text)));
-    int(&mut bytes, i32::try_from(entries.len()).unwrap());
-    for entry in entries {
-        int(&mut bytes, entry.dump_id.0);
-        int(&mut bytes, entry.had_dumper.into());
-        string(&mut bytes, Some(&entry.table_oid.to_string()));
-        string(&mut bytes, Some(&entry.oid.to_string()));
-        string(&mut bytes, Some(&entry.tag));
-        string(&mut bytes, Some(entry.desc.as_str()));
-        let section = match entry.section {
-            Section::None => 1,
-            Section::PreData => 2,
-            Section::Data => 3,
-            Section::PostData => 4,
-        };
-        int(&mut bytes, section);
-        string(&mut bytes, Some(&entry.defn));
-        string(&mut bytes, Some(&entry.drop_stmt));
-        string(&mut bytes, Some(&entry.copy_stmt));
-        string(&mut bytes, entry.namespace.as_deref());
-        string(&mut bytes, None);
-        string(&mut bytes, None);
-        int(&mut bytes, 0);
-        string(&mut bytes, entry.owner.as_deref());
-        string(&mut bytes, Some("false"));
-        for id in &entry.dependencies {
-            string(&mut bytes, Some(&id.to_string()));
-        }
-        string(&mut bytes, None);
-        bytes.push(3);
-        bytes.extend([0; 8]);
-    }
-    bytes
-}
-
-fn int(bytes: &mut Vec<u8>, value: i32) {
-    bytes.push(u8::from(value < 0));
-    bytes.extend(value.unsigned_abs().to_le_bytes());
-}
-
-fn string(bytes: &mut Vec<u8>, text: Option<&str>) {
-    match text {
-        Some(text) => {
-            int(bytes, i32::try_from(text.len()).unwrap());
-            bytes.extend(text.as_bytes());
-        }
-        None => int(bytes, -1),
-    }
+    let content = |entry: &Entry| match entry.had_dumper {
+        true => Content::Rows(Vec::new()),
+        false => Content::None,
+    };
+    let entries = entries.iter().map(|entry| (entry.clone(), content(entry)));
+    Model::of(entries.collect()).custom(Custom { offsets: false, chunk: 1 })
 }
 
 /// The command line for these options.

@@ -1,7 +1,7 @@
 //! A hand-made archive with something for each rule, and helpers to select from it.
 
+use crate::archive::tests::entry::{Builder, entry};
 use crate::archive::{Entry, Section};
-use crate::select::tests::{Builder, entry};
 use crate::select::{SelectOptions, select};
 
 /// An archive with one entry of each sort that a rule covers.

@@ -1,7 +1,7 @@
 //! Tests of the decisions: each option keeps and drops the same entries as pg_restore.
 
 use super::*;
-use crate::select::tests::entry;
+use crate::archive::tests::entry::entry;
 use crate::select::tests::sample::{archive, names, options, wanted};
 use crate::select::{RestoreSection, select};
 

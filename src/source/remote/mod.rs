@@ -25,7 +25,6 @@
 //! than scheme, host and path.
 
 mod address;
-mod client;
 mod download;
 mod error;
 mod fetch;
@@ -40,5 +39,4 @@ pub use progress::DownloadProgress;
 
 pub use super::url::AddressError;
 
-pub(crate) use client::{ClientError, client, is_lasting};
 pub(crate) use reply::retry_after;

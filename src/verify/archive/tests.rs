@@ -4,13 +4,15 @@ use std::cell::RefCell;
 use std::io::Write;
 
 use super::*;
-use crate::archive::tests::writer::{Content, Custom, Model, entry};
+use crate::archive::tests::entry::bare;
+use crate::archive::tests::writer::{Content, Custom, Model};
 use crate::archive::{Desc, Entry};
 use crate::source::{self, Input};
 
 /// A table with this many rows.
 fn table(id: i32, rows: usize) -> (Entry, Content) {
-    let mut entry = entry(id, Desc::TableData);
+    let mut entry = bare(id, Desc::TableData);
+    entry.tag = "t".to_owned();
     entry.copy_stmt = "COPY public.t (a) FROM stdin;\n".to_owned();
     let text: String =
         (0..rows).map(|row| format!("{row}\n")).chain(["\\.\n\n\n".into()]).collect();
@@ -19,14 +21,15 @@ fn table(id: i32, rows: usize) -> (Entry, Content) {
 
 /// INSERT data with this text.
 fn inserts(id: i32, text: &str) -> (Entry, Content) {
-    (entry(id, Desc::TableData), Content::Rows(text.as_bytes().to_vec()))
+    let entry = Entry { tag: "u".to_owned(), ..bare(id, Desc::TableData) };
+    (entry, Content::Rows(text.as_bytes().to_vec()))
 }
 
 /// Large objects, with only `listed` in the table of contents.
 fn large_objects(listed: &[u32], held: &[u32]) -> Vec<(Entry, Content)> {
-    let mut metadata = entry(1, Desc::BlobMetadata);
+    let mut metadata = bare(1, Desc::BlobMetadata);
     metadata.defn = listed.iter().map(|oid| format!("{oid}\n")).collect();
-    let mut blobs = entry(2, Desc::Blobs);
+    let mut blobs = bare(2, Desc::Blobs);
     blobs.dependencies.push(metadata.dump_id);
     let objects = held.iter().map(|oid| (*oid, oid.to_string().into_bytes())).collect();
     vec![(metadata, Content::None), (blobs, Content::LargeObjects(objects))]
@@ -143,11 +146,11 @@ fn text_report_lists_entries_and_faults() {
     let text = report_of(&custom(&model, true), None).to_string();
     let lines: Vec<&str> = text.lines().collect();
     assert!(lines[0].starts_with("KIND        NAME"), "{text}");
-    assert!(lines[1].starts_with("TABLE DATA  entry 1") && lines[1].ends_with("11"), "{text}");
+    assert!(lines[1].starts_with("TABLE DATA  t ") && lines[1].ends_with("11"), "{text}");
     assert!(lines[2].ends_with("BROKEN"), "{text}");
     assert!(lines[4].starts_with("2 entries, 3 rows"), "{text}");
     assert!(lines[5].ends_with("1 fault"), "{text}");
-    assert!(lines[6].starts_with("  entry 2 TABLE DATA entry 2: "), "{text}");
+    assert!(lines[6].starts_with("  entry 2 TABLE DATA u: "), "{text}");
 }
 
 #[test]

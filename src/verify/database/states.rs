@@ -8,14 +8,9 @@ use super::sessions::Sessions;
 use super::subjects::Subjects;
 use crate::archive::{Entry, Toc};
 use crate::error::chain;
+use crate::server::sqlstate::{INVALID_SCHEMA_NAME, UNDEFINED_TABLE};
 use crate::server::{Result, Session, SessionError};
 use crate::sql::ident::{literal, qualified};
-
-/// SQLSTATE `undefined_table`.
-const UNDEFINED_TABLE: &str = "42P01";
-
-/// SQLSTATE `invalid_schema_name`.
-const NO_SCHEMA: &str = "3F000";
 
 /// Compares all of them, one after another.
 pub(super) async fn compare(sessions: &Sessions, toc: &Toc, subjects: &Subjects) -> Vec<Compared> {
@@ -133,7 +128,7 @@ fn judge(
     match rows {
         Ok(rows) => rows.first().map_or((Verdict::Missing, None), |row| of(row)),
         Err(SessionError::Server(error))
-            if [UNDEFINED_TABLE, NO_SCHEMA].contains(&&*error.sqlstate) =>
+            if [UNDEFINED_TABLE, INVALID_SCHEMA_NAME].contains(&&*error.sqlstate) =>
         {
             (Verdict::Missing, None)
         }

@@ -176,12 +176,13 @@ mod tests {
 
     use super::*;
     use crate::archive::Section;
-    use crate::archive::tests::writer::{Content, Custom, Model, entry};
+    use crate::archive::tests::entry::bare;
+    use crate::archive::tests::writer::{Content, Custom, Model};
     use crate::select::{SelectOptions, select};
     use crate::source::{self, Input};
 
     fn rows(id: i32, name: &str, copy: &str, defn: &str) -> (Entry, Content) {
-        let mut rows = entry(id, Desc::TableData);
+        let mut rows = bare(id, Desc::TableData);
         rows.section = Section::Data;
         rows.namespace = Some("app".to_owned());
         rows.tag = name.to_owned();

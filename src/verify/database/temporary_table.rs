@@ -1,6 +1,6 @@
 //! An entry's data on its way into a temporary table.
 
-use std::io::{self, Read};
+use std::io::Read;
 
 use bytes::Bytes;
 
@@ -103,10 +103,7 @@ fn inserts(
 ) -> Result<()> {
     let reader = Decoding::new(reader, toc.encoding.clone());
     for batch in Batches::new(reader, toc.standard_conforming_strings, Ends::WithBlankLines) {
-        let batch = batch.map_err(|error| match error.kind() {
-            io::ErrorKind::InvalidData => ArchiveError::malformed(error.to_string()),
-            _ => ArchiveError::from_io(error),
-        })?;
+        let batch = batch.map_err(ArchiveError::from_statements)?;
         let mut sql = String::with_capacity(batch.sql().len() + batch.len() * into.len());
         for statement in batch.statements() {
             let text = String::from_utf8_lossy(statement);

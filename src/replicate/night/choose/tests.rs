@@ -1,8 +1,8 @@
 //! Which entries are skipped, by modes and by the objects in the target.
 
 use super::*;
+use crate::archive::tests::entry::{Builder, entry};
 use crate::replicate::config::{Config, NightCommand};
-use crate::select::tests::{Builder, entry};
 
 /// Settings with this text of `BACKUP_MODE`.
 fn modes(text: &str) -> Restore {

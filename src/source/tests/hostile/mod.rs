@@ -9,7 +9,8 @@ mod numbers;
 use std::io::Write;
 use std::path::Path;
 
-use crate::archive::tests::writer::{Content, Custom, Model, entry};
+use crate::archive::tests::entry::bare;
+use crate::archive::tests::writer::{Content, Custom, Model};
 use crate::archive::{ArchiveError, Data, Desc, Entry, ReadCounter};
 use crate::source::{Access, Archive, Input, open};
 
@@ -72,11 +73,11 @@ const ROWS: &str = "1\n\\.\n\n\n";
 
 /// A table's rows as an entry of a [`Model`].
 fn rows(id: i32) -> (Entry, Content) {
-    (entry(id, Desc::TableData), Content::Rows(ROWS.into()))
+    (Entry { tag: "t".to_owned(), ..bare(id, Desc::TableData) }, Content::Rows(ROWS.into()))
 }
 
 fn objects(id: i32) -> (Entry, Content) {
-    (entry(id, Desc::Blobs), Content::LargeObjects(vec![(77, b"seven".to_vec())]))
+    (bare(id, Desc::Blobs), Content::LargeObjects(vec![(77, b"seven".to_vec())]))
 }
 
 fn model(entries: Vec<(Entry, Content)>) -> Model {

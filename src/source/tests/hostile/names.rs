@@ -79,10 +79,7 @@ fn special_file_in_directory_archive_is_not_opened() {
     let refuse = || {
         let read = open(&Input::Path(folder.path().to_owned())).and_then(read);
         let error = read.unwrap_err().to_string();
-        assert!(
-            error.ends_with("1.dat: entry 1 TABLE DATA entry 1: not a regular file"),
-            "{error}"
-        );
+        assert!(error.ends_with("1.dat: entry 1 TABLE DATA t: not a regular file"), "{error}");
     };
     std::fs::remove_file(&file).unwrap();
     std::fs::create_dir(&file).unwrap();

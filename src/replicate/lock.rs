@@ -1,42 +1,37 @@
 //! Allows one run at a time per target.
 //!
 //! The host starts a new container before it stops the old one, and a user may start a run by hand:
-//! two runs on one target would drop what the other restores. A session-level advisory lock on the
-//! target's server prevents that (PostgreSQL documentation, "Advisory Locks"): it belongs to the
-//! database, needs no table, and ends with its session, however that ends.
+//! two runs on one target would drop what the other restores. A session-level advisory lock of the
+//! target prevents that.
 //!
-//! A server does not notice at once that the client of an idle session is gone: such a ghost
-//! session keeps holding the lock. So TCP keepalives check the connection every half minute, and a
-//! client that lost its session terminates the ghost, identified by its backend process and start
-//! time.
+//! Its session is idle for hours, and a proxy in between may close it, so it is used once a minute.
+//! If it is lost anyway, the lock is taken again; if another run was faster, this one must stop. A
+//! server does not notice at once that the client of an idle session is gone: such a ghost session
+//! keeps holding the lock. So TCP keepalives check the connection every half minute, and a client
+//! that lost its session terminates the ghost, identified by its backend process and start time.
 
+use std::pin::pin;
 use std::time::Duration;
 
-use crate::error::chain;
-use crate::server::{self, Backend, LOCKS, Session, SessionSettings, Target, once_ready};
+use tokio_util::sync::CancellationToken;
 
-/// The second half of the lock key: the kind of lock. Advisory locks are per database, so the key
-/// does not include the database.
-const KIND: u32 = 1;
+use crate::error::chain;
+use crate::server::{
+    self, AdvisoryLock, Backend, LockSharing, Session, SessionSettings, Target, USED_EVERY,
+    once_ready,
+};
 
 /// How long to wait for a terminated ghost session to end.
 const GHOST_LEAVES_WITHIN: Duration = Duration::from_secs(10);
 
-/// Who else may hold the lock at the same time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Mode {
-    /// No one.
-    Exclusive,
-    /// Others that take it in this mode.
-    Shared,
-}
-
 /// A lock on a target, held until this is dropped.
 pub struct TargetLock {
     session: Session,
-    mode: Mode,
+    sharing: LockSharing,
     /// The session's backend process, if the server shows it.
     backend: Option<Backend>,
+    /// The time between two checks.
+    between: Duration,
 }
 
 /// Why the lock could not be taken.
@@ -52,9 +47,6 @@ pub enum LockError {
     /// The server could not be queried.
     #[error("cannot lock the target")]
     Target(#[from] server::SessionError),
-    /// The session that held it is gone.
-    #[error("lost the lock on the target: its session ended")]
-    Lost,
 }
 
 /// Who holds the lock.
@@ -88,10 +80,8 @@ pub(in crate::replicate) fn said(holder: Option<&Holder>) -> String {
 pub async fn holder(session: &Session) -> server::Result<Option<Holder>> {
     let sql = format!(
         "SELECT l.pid, a.client_addr, pg_catalog.date_trunc('second', a.backend_start) \
-         FROM pg_catalog.pg_locks l LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid \
-         WHERE l.locktype = 'advisory' AND l.granted AND l.classid = {LOCKS} \
-           AND l.objid = {KIND} AND l.objsubid = 2 AND l.database = \
-             (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())"
+         FROM ({}) l LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid",
+        AdvisoryLock::Target.holders()
     );
     Ok(session.query_text(&sql).await?.into_iter().next().and_then(|row| {
         let [pid, address, since] = row.try_into().ok()?;
@@ -105,7 +95,7 @@ impl TargetLock {
     /// # Errors
     /// [`LockError::Taken`] and [`LockError::Target`].
     pub async fn take(target: &Target) -> Result<Self, LockError> {
-        Self::take_as(Mode::Exclusive, target).await
+        Self::take_as(LockSharing::Exclusive, target).await
     }
 
     /// Takes the lock in shared mode: for work that can run concurrently with other sharers, but
@@ -114,33 +104,19 @@ impl TargetLock {
     /// # Errors
     /// [`LockError::Taken`] and [`LockError::Target`].
     pub async fn share(target: &Target) -> Result<Self, LockError> {
-        Self::take_as(Mode::Shared, target).await
+        Self::take_as(LockSharing::Shared, target).await
     }
 
-    async fn take_as(mode: Mode, target: &Target) -> Result<Self, LockError> {
+    async fn take_as(sharing: LockSharing, target: &Target) -> Result<Self, LockError> {
         let settings = SessionSettings::default();
         let connect = || Session::connect(target, &settings);
         let waits = |error: &server::SessionError| {
             tracing::warn!("waiting for the server: {}", chain(error));
         };
         let session = once_ready(connect, waits).await?;
-        // The session is idle all night: no timeout may end it, except keepalives if the client is
-        // gone.
-        session
-            .execute(
-                "SET application_name = 'nocturne lock'; SET statement_timeout = 0; \
-                 SET idle_in_transaction_session_timeout = 0; SET tcp_keepalives_idle = 30; \
-                 SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 3",
-            )
-            .await?;
-        let lock = match mode {
-            Mode::Exclusive => "pg_try_advisory_lock",
-            Mode::Shared => "pg_try_advisory_lock_shared",
-        };
         let backend = Backend::of(&session).await?;
-        let sql = format!("SELECT pg_catalog.{lock}({LOCKS}, {KIND})");
-        if session.query_value(&sql).await?.as_deref() == Some("t") {
-            return Ok(Self { session, mode, backend });
+        if AdvisoryLock::Target.try_hold(&session, "nocturne lock", sharing).await? {
+            return Ok(Self { session, sharing, backend, between: USED_EVERY });
         }
         Err(LockError::Taken { holder: holder(&session).await? })
     }
@@ -150,8 +126,9 @@ impl TargetLock {
     ///
     /// # Errors
     /// [`LockError::Taken`] if another run holds it, and [`LockError::Target`].
-    pub async fn take_again(&self, target: &Target) -> Result<Self, LockError> {
-        let taken = match Self::take_as(self.mode, target).await {
+    pub async fn take_again(&self) -> Result<Self, LockError> {
+        let target = self.session.target();
+        let taken = match Self::take_as(self.sharing, target).await {
             Err(taken @ LockError::Taken { .. }) => taken,
             result => return result,
         };
@@ -163,21 +140,74 @@ impl TargetLock {
             return Err(taken);
         }
         tracing::warn!("terminated the lost session that still held the lock on the target");
-        Self::take_as(self.mode, target).await
+        Self::take_as(self.sharing, target).await
     }
 
-    /// The session that holds the lock. It must stay open.
+    /// Checks the lock this often during the work, instead of once a minute.
+    #[must_use]
+    pub fn every(self, between: Duration) -> Self {
+        Self { between, ..self }
+    }
+
+    /// The session that holds the lock, in the target. It must stay open. Unlike a new one, it also
+    /// works when the target no longer accepts connections.
     #[must_use]
     pub fn session(&self) -> &Session {
         &self.session
     }
 
-    /// Checks that the lock is still held: the loss of a session goes unnoticed until it is used.
+    /// Whether the lock is still held: the loss of a session goes unnoticed until it is used.
+    pub async fn is_held(&self) -> bool {
+        self.session.execute("SELECT 1").await.is_ok()
+    }
+
+    /// Checks that the lock is still held, or takes it again.
     ///
     /// # Errors
-    /// [`LockError::Lost`].
-    pub async fn check(&self) -> Result<(), LockError> {
-        self.session.execute("SELECT 1").await.map_err(|_| LockError::Lost)
+    /// Who holds it now, or why the target cannot be asked.
+    pub async fn keep(&mut self) -> Result<(), LockError> {
+        if self.is_held().await {
+            return Ok(());
+        }
+        *self = self.take_again().await?.every(self.between);
+        tracing::warn!("lost the session that held the lock on the target; took the lock again");
+        Ok(())
+    }
+
+    /// Does the work. If another run takes the lock meanwhile, `halt` is cancelled, and the work
+    /// gets the time that it needs to stop.
+    ///
+    /// # Errors
+    /// The work's error, or who has taken the lock.
+    pub async fn during<T, E: From<LockError>>(
+        &mut self,
+        halt: &CancellationToken,
+        work: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
+        let mut work = pin!(work);
+        let lost = tokio::select! {
+            biased;
+            result = &mut work => return result,
+            lost = self.watch() => lost,
+        };
+        tracing::error!("{}", chain(&lost));
+        halt.cancel();
+        // Whatever its result, the lost lock is the reason.
+        let _ = work.await;
+        Err(lost.into())
+    }
+
+    /// Ends when another run holds the lock.
+    async fn watch(&mut self) -> LockError {
+        loop {
+            tokio::time::sleep(self.between).await;
+            match self.keep().await {
+                Ok(()) => {}
+                Err(taken @ LockError::Taken { .. }) => return taken,
+                // The server cannot be reached: the work itself will notice.
+                Err(error) => tracing::warn!("{}", chain(&error)),
+            }
+        }
     }
 }
 
@@ -186,7 +216,7 @@ impl LockError {
     #[must_use]
     pub fn is_passing(&self) -> bool {
         match self {
-            Self::Taken { .. } | Self::Lost => true,
+            Self::Taken { .. } => true,
             Self::Target(error) => error.is_passing(),
         }
     }

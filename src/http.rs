@@ -1,11 +1,13 @@
-//! The HTTP client for downloads and for the host's API.
+//! The HTTP clients of the program: rustls with the ring provider and the system's root
+//! certificates.
 
 use std::error::Error;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::redirect::{Attempt, Policy};
+use reqwest::redirect::{Action, Attempt, Policy};
+use reqwest::{Client, ClientBuilder};
 use rustls::crypto::ring;
 use rustls::{ClientConfig, RootCertStore};
 
@@ -18,18 +20,28 @@ pub enum ClientError {
     /// TLS cannot be set up.
     #[error("cannot set up TLS")]
     Tls(#[from] rustls::Error),
-    /// Anything else.
+    /// Any other error.
     #[error("cannot set up HTTP")]
     Http(#[from] reqwest::Error),
 }
 
-/// A client with rustls' ring provider and the system's root certificates, without a time limit on
-/// the body. It follows redirects, but never from `https` to `http`, and does not send the old URL,
-/// which may be signed, to the new server.
-///
+/// A client without a time limit on the body. It follows redirects, but never from `https` to
+/// `http`, and does not send the old URL, which may be signed, to the new server.
+pub(crate) fn following_redirects(connect: Duration) -> Result<Client, ClientError> {
+    let redirects = Policy::custom(follow);
+    build(Client::builder().redirect(redirects).referer(false).connect_timeout(connect))
+}
+
+/// A client with a time limit on the whole request. It does not follow redirects, so that a token
+/// only reaches the intended server.
+#[cfg(feature = "replicate")]
+pub(crate) fn without_redirects(timeout: Duration) -> Result<Client, ClientError> {
+    build(Client::builder().redirect(Policy::none()).timeout(timeout))
+}
+
 /// Each request uses a separate connection: requests come from several runtimes, and an idle
 /// connection would be tied to one of them.
-pub(crate) fn client(connect: Duration) -> Result<reqwest::Client, ClientError> {
+fn build(client: ClientBuilder) -> Result<Client, ClientError> {
     let mut roots = RootCertStore::empty();
     // Without roots, https fails with its own error; plain http still works.
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
@@ -37,12 +49,9 @@ pub(crate) fn client(connect: Duration) -> Result<reqwest::Client, ClientError> 
         .with_safe_default_protocol_versions()?
         .with_root_certificates(roots)
         .with_no_client_auth();
-    Ok(reqwest::Client::builder()
+    Ok(client
         .tls_backend_preconfigured(tls)
-        .redirect(Policy::custom(follow))
-        .referer(false)
         .pool_max_idle_per_host(0)
-        .connect_timeout(connect)
         .user_agent(concat!("nocturne/", env!("CARGO_PKG_VERSION")))
         .build()?)
 }
@@ -69,7 +78,7 @@ fn is_about_a_certificate(error: &reqwest::Error) -> bool {
     false
 }
 
-fn follow(attempt: Attempt<'_>) -> reqwest::redirect::Action {
+fn follow(attempt: Attempt<'_>) -> Action {
     let is_downgrade = attempt.previous().last().is_some_and(|url| url.scheme() == "https")
         && attempt.url().scheme() != "https";
     if is_downgrade {

@@ -103,7 +103,8 @@ pub fn is_unchecked(definition: &str) -> bool {
 }
 
 /// The unquoted name of a constraint, and what defines it.
-pub(crate) fn named(definition: &str) -> Option<(String, &str)> {
+#[must_use]
+pub fn named(definition: &str) -> Option<(String, &str)> {
     let head = Head::of(definition).or_else(|| Head::behind("ALTER TABLE ", definition))?;
     Some((unquoted(head.name), head.rest))
 }

@@ -102,6 +102,13 @@ pub fn is_unchecked(definition: &str) -> bool {
     key.ends_with(" NOT VALID") || key.ends_with(" NOT ENFORCED")
 }
 
+/// The unquoted name of a constraint, and what defines it.
+#[must_use]
+pub fn named(definition: &str) -> Option<(String, &str)> {
+    let head = Head::of(definition).or_else(|| Head::behind("ALTER TABLE ", definition))?;
+    Some((unquoted(head.name), head.rest))
+}
+
 /// `ALTER TABLE ONLY table\n    ADD CONSTRAINT name ` and the rest.
 struct Head<'a> {
     table: &'a str,

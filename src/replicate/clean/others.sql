@@ -3,7 +3,7 @@
 -- (findDependentObjects in src/backend/catalog/dependency.c): everything that depends on a dropped
 -- object, and whatever a dropped object is an inseparable part of. Parts of an object that is named
 -- are not named, too. {classes}, {objects}: the dropped objects, as two parallel arrays of OIDs.
--- owners.sql stands in its place below.
+-- owners.sql stands in its place below. Rows with only an OID are everything that goes.
 WITH RECURSIVE gone (classid, objid, objsubid) AS (
     SELECT o.classid, o.objid, 0
     FROM ROWS FROM (pg_catalog.unnest({classes}), pg_catalog.unnest({objects})) AS o (classid, objid)
@@ -37,21 +37,26 @@ WHERE NOT EXISTS (
     SELECT FROM lost whole WHERE lost.objsubid <> 0 AND whole.objsubid = 0
         AND whole.classid = lost.classid AND whole.objid = lost.objid
 ) AND NOT EXISTS (
-    -- Members of extensions belong to whoever installed the server.
+    -- Members of extensions belong to whoever installed the server; internal parts, such as the
+    -- constructors of a range type, come and go with their whole, which is gone as well.
     SELECT FROM pg_catalog.pg_depend d
-    JOIN gone extension ON extension.classid = d.refclassid AND extension.objid = d.refobjid
-    WHERE d.classid = lost.classid AND d.objid = lost.objid AND d.deptype = 'e'
+    JOIN gone whole ON whole.classid = d.refclassid AND whole.objid = d.refobjid
+        AND whole.objsubid IN (0, d.refobjsubid)
+    WHERE d.classid = lost.classid AND d.objid = lost.objid AND d.deptype IN ('e', 'i')
+      AND (lost.objsubid = 0 OR d.objsubid IN (0, lost.objsubid))
+      AND (d.refclassid, d.refobjid) <> (d.classid, d.objid)
 ) AND NOT EXISTS (
     SELECT FROM pg_catalog.pg_depend d
     JOIN lost whole ON whole.classid = d.refclassid AND whole.objid = d.refobjid
         AND whole.objsubid IN (0, d.refobjsubid) AND whole.owner = lost.owner
-    WHERE d.classid = lost.classid AND d.objid = lost.objid
+    WHERE d.classid = lost.classid AND d.objid = lost.objid AND d.deptype NOT IN ('n', 'i')
       AND (lost.objsubid = 0 OR d.objsubid = lost.objsubid)
       AND (d.refclassid, d.refobjid) <> (d.classid, d.objid)
       -- A partition and an owned sequence are named. So is what a lost column takes away from a table
       -- that stays, except its default.
-      AND CASE d.deptype WHEN 'i' THEN true WHEN 'n' THEN false
-          ELSE object.type NOT IN ('table', 'foreign table', 'sequence')
-              AND (whole.objsubid = 0 OR object.type = 'default value') END
+      AND object.type NOT IN ('table', 'foreign table', 'sequence')
+      AND (whole.objsubid = 0 OR object.type = 'default value')
 )
+UNION ALL
+SELECT NULL, NULL, NULL, objid FROM gone WHERE objsubid = 0
 ORDER BY 1, 2

@@ -30,16 +30,29 @@ UNION ALL SELECT 'pg_catalog.pg_constraint'::pg_catalog.regclass, p.oid, COALESC
     FROM pg_catalog.pg_constraint p
     LEFT JOIN pg_catalog.pg_class c ON c.oid = p.conrelid
     LEFT JOIN pg_catalog.pg_type t ON t.oid = p.contypid
-UNION ALL SELECT 'pg_catalog.pg_publication_rel'::pg_catalog.regclass, p.oid, o.pubowner
-    FROM pg_catalog.pg_publication_rel p JOIN pg_catalog.pg_publication o ON o.oid = p.prpubid
+-- Its tables and, from version 15 on, its schemas.
+UNION ALL SELECT d.classid, d.objid, p.pubowner
+    FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_publication p ON p.oid = d.refobjid
+    WHERE d.refclassid = 'pg_catalog.pg_publication'::pg_catalog.regclass AND d.deptype = 'a'
 UNION ALL SELECT 'pg_catalog.pg_amop'::pg_catalog.regclass, p.oid, o.opfowner
     FROM pg_catalog.pg_amop p JOIN pg_catalog.pg_opfamily o ON o.oid = p.amopfamily
 UNION ALL SELECT 'pg_catalog.pg_amproc'::pg_catalog.regclass, p.oid, o.opfowner
     FROM pg_catalog.pg_amproc p JOIN pg_catalog.pg_opfamily o ON o.oid = p.amprocfamily
--- A cast has no owner. One of its types belongs to the role that created it.
-UNION ALL SELECT 'pg_catalog.pg_cast'::pg_catalog.regclass, p.oid, t.typowner
-    FROM pg_catalog.pg_cast p JOIN pg_catalog.pg_type t ON t.oid IN (p.castsource, p.casttarget)
-    WHERE t.oid >= 16384 AND NOT EXISTS (
+-- A cast has no owner. One of its types belongs to the role that created it, unless that is a
+-- superuser. Only superusers create the rest, which has no owner either: role 10 is initdb's.
+UNION ALL SELECT 'pg_catalog.pg_cast'::pg_catalog.regclass, p.oid, COALESCE(t.typowner, 10)
+    FROM pg_catalog.pg_cast p LEFT JOIN pg_catalog.pg_type t ON t.oid IN (p.castsource, p.casttarget)
+    AND t.oid >= 16384 AND NOT EXISTS (
         SELECT FROM pg_catalog.pg_depend d WHERE d.objid = t.oid AND d.deptype = 'e'
             AND d.classid = 'pg_catalog.pg_type'::pg_catalog.regclass
     )
+UNION ALL SELECT 'pg_catalog.pg_am'::pg_catalog.regclass, oid, 10 FROM pg_catalog.pg_am
+UNION ALL SELECT 'pg_catalog.pg_transform'::pg_catalog.regclass, oid, 10 FROM pg_catalog.pg_transform
+UNION ALL SELECT 'pg_catalog.pg_ts_parser'::pg_catalog.regclass, oid, 10 FROM pg_catalog.pg_ts_parser
+UNION ALL SELECT 'pg_catalog.pg_ts_template'::pg_catalog.regclass, oid, 10 FROM pg_catalog.pg_ts_template
+-- That of PUBLIC belongs to the owner of the server.
+UNION ALL SELECT 'pg_catalog.pg_user_mapping'::pg_catalog.regclass, m.umid,
+    COALESCE(NULLIF(m.umuser, 0), s.srvowner)
+    FROM pg_catalog.pg_user_mappings m JOIN pg_catalog.pg_foreign_server s ON s.oid = m.srvid
+UNION ALL SELECT 'pg_catalog.pg_largeobject'::pg_catalog.regclass, oid, lomowner
+    FROM pg_catalog.pg_largeobject_metadata

@@ -23,6 +23,8 @@ pub struct DropPlan {
     /// The tables that are kept, quoted and qualified.
     pub kept: Vec<String>,
     pub(super) kept_oids: Vec<u32>,
+    /// The OIDs of everything that depends on dropped objects, whatever their catalog.
+    dependent: Vec<u32>,
 }
 
 impl DropPlan {
@@ -31,9 +33,7 @@ impl DropPlan {
     pub(in crate::replicate) fn gone(&self) -> HashSet<u32> {
         let is_object = |drop: &&Drop| !matches!(drop.kind.0.as_str(), FOREIGN_KEY | LARGE_OBJECT);
         let drops = self.drops.iter().filter(is_object).map(|drop| drop.oid);
-        // A column's OID is that of its table, which stays.
-        let others = self.others.iter().filter(|other| !other.kind.0.ends_with(" column"));
-        drops.chain(others.map(|other| other.oid)).collect()
+        drops.chain(self.dependent.iter().copied()).collect()
     }
 }
 
@@ -153,7 +153,7 @@ pub async fn plan(
     }
     let (mut classes, mut objects) = (Vec::new(), Vec::new());
     let mut schemas = Vec::new();
-    for row in rows(session, &owned("me.oid = owned.owner")).await? {
+    for row in rows(session, &owned("me.oid = owned.owner AND owned.turn IS NOT NULL")).await? {
         let [Some(kind), _, Some(identity), Some(class), Some(object), _] = &row[..] else {
             continue;
         };
@@ -183,7 +183,10 @@ pub async fn plan(
             .replace("{objects}", &array(&objects))
             .replace("{owners}", OWNERS);
         for row in rows(session, &sql).await? {
-            plan.others.extend(other(row));
+            match &row[..] {
+                [None, None, None, Some(oid)] => plan.dependent.extend(oid.parse::<u32>().ok()),
+                _ => plan.others.extend(other(row)),
+            }
         }
     }
     for schema in schemas {
@@ -196,7 +199,7 @@ pub async fn plan(
     Ok(plan)
 }
 
-/// The owners of all objects that depend on others, by catalog and OID.
+/// The owners of all objects and their parts, by catalog and OID.
 const OWNERS: &str = include_str!("owners.sql");
 
 /// Citus: its list of nodes is the state of a whole cluster and not part of any archive.
@@ -280,7 +283,7 @@ pub async fn objects(session: &Session) -> Result<HashSet<(String, String)>, Cle
 /// The query for objects whose owner satisfies the condition `whose`.
 fn owned(whose: &str) -> String {
     let sql = include_str!("owned.sql").replace("{bookkeeping}", &literal(BOOKKEEPING));
-    sql.replace("{whose}", whose)
+    sql.replace("{whose}", whose).replace("{owners}", OWNERS)
 }
 
 /// Foreign keys from kept tables to dropped tables.

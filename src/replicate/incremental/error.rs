@@ -67,6 +67,20 @@ pub enum IncrementalError {
         /// The role that would write to it.
         role: Box<str>,
     },
+    /// No partition of the target holds rows of one that only the source has.
+    #[error(
+        "table {table}: no partition of the target holds the rows of {partition}, which is only in \
+         the source, and another object of the target has the name {taken} (hint: rename {taken} in \
+         the target)"
+    )]
+    NoPartition {
+        /// The table.
+        table: IncrementalTable,
+        /// The partition of the source, quoted where SQL needs it.
+        partition: Box<str>,
+        /// The name in use, its own or that of one of its partitions.
+        taken: Box<str>,
+    },
     /// It is a view, a sequence or the like.
     #[error("{table} is not a table in the target")]
     NotATable {

@@ -76,6 +76,10 @@ pub(super) struct NewPartition {
     table: String,
     /// The statements that create it and its own partitions.
     statements: String,
+    /// The schemas and names of all of these.
+    names: Vec<(String, String)>,
+    /// Those of itself alone, under a name that no one uses.
+    trial: String,
     /// Why it is not created.
     obstacle: Option<Obstacle>,
 }
@@ -84,8 +88,8 @@ pub(super) struct NewPartition {
 enum Obstacle {
     /// The target has this default partition for its rows.
     Default(String),
-    /// Another object of the target has its name.
-    Taken,
+    /// Another object of the target has its name, or this one of its own partitions'.
+    Taken(String),
     /// This role does not own the partitioned table.
     NotOwned(String),
 }
@@ -98,10 +102,10 @@ impl fmt::Display for NewPartition {
         match &self.obstacle {
             None => write!(f, " and will be created ({statements})"),
             Some(Obstacle::Default(default)) => write!(f, "; its rows go to {default}"),
-            Some(Obstacle::Taken) => write!(
+            Some(Obstacle::Taken(taken)) => write!(
                 f,
-                ", and another object of the target has its name: its rows are refused unless \
-                 another partition holds them (hint: rename {name} in the target)"
+                ", and another object of the target has the name {taken}: its rows are refused \
+                 unless another partition holds them (hint: rename {taken} in the target)"
             ),
             Some(Obstacle::NotOwned(role)) => write!(
                 f,
@@ -134,17 +138,56 @@ pub(super) async fn find(
             new.obstacle = Some(Obstacle::NotOwned(settings.target.user().to_owned()));
             continue;
         }
+        let names = new.names.iter();
+        let names =
+            names.map(|(schema, table)| format!("({}, {})", literal(schema), literal(table)));
         let sql = format!(
-            "SELECT EXISTS (SELECT FROM pg_catalog.pg_class c \
-             JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-             WHERE n.nspname = {} AND c.relname = {})",
-            literal(&new.schema),
-            literal(&new.table)
+            "SELECT pg_catalog.format('%I.%I', n.nspname, o.name) FROM ( \
+                 SELECT relnamespace, relname FROM pg_catalog.pg_class \
+                 UNION ALL SELECT typnamespace, typname FROM pg_catalog.pg_type \
+             ) o (schema, name) JOIN pg_catalog.pg_namespace n ON n.oid = o.schema \
+             WHERE (n.nspname, o.name) IN ({}) ORDER BY 1 LIMIT 1",
+            names.collect::<Vec<_>>().join(", ")
         );
-        let is_taken = target.query_value(&sql).await.map_err(refused(Side::Target))?;
-        new.obstacle = (is_taken.as_deref() == Some("t")).then_some(Obstacle::Taken);
+        let taken = target.query_value(&sql).await.map_err(refused(Side::Target))?;
+        new.obstacle = taken.map(Obstacle::Taken);
     }
     Ok(found)
+}
+
+impl NewPartition {
+    /// The error if the target would refuse the source's rows of this partition: another object has
+    /// its name, and no partition of the target overlaps it. Only the server can compare bounds, so
+    /// the partition is created under another name, and rolled back.
+    pub(super) async fn check(
+        &self,
+        settings: &CopySettings,
+        table: &IncrementalTable,
+        source: &Session,
+        target: &Session,
+    ) -> Result<(), IncrementalError> {
+        let partition = qualified(Some(&self.schema), &self.table);
+        let Some(Obstacle::Taken(taken)) = &self.obstacle else { return Ok(()) };
+        match source.query_value(&format!("SELECT EXISTS (SELECT FROM {partition})")).await {
+            Ok(Some(has_rows)) if has_rows == "t" => {}
+            Err(error) if !source.is_usable() => {
+                return Err(settings.refused(table, Side::Source, error));
+            }
+            // Its rows may be visible to the role only through the partitioned table.
+            _ => return Ok(()),
+        }
+        let sql = format!("BEGIN; {}; {} ROLLBACK", common(settings), self.trial);
+        let Err(error) = target.execute(&sql).await else {
+            let (table, partition) = (table.clone(), partition.into());
+            let taken = taken.as_str().into();
+            return Err(IncrementalError::NoPartition { table, partition, taken });
+        };
+        let of_target = |error| settings.refused(table, Side::Target, error);
+        if !target.is_usable() {
+            return Err(of_target(error));
+        }
+        target.rollback().await.map_err(of_target)
+    }
 }
 
 /// Creates the partitions that only the source has, as far as possible.
@@ -248,19 +291,24 @@ fn compare(source: &[Node], target: &[Node]) -> Vec<NewPartition> {
                     }
                     continue;
                 }
+                let other = format!("nocturne_trial_{}", node.oid);
+                let trial = Node { table: other, key: None, ..node.clone() };
                 let default = own.find(|own| own.bound.as_deref() == Some(DEFAULT));
                 places.insert(node.oid, Place::New(found.len()));
                 found.push(NewPartition {
                     schema: node.schema.clone(),
                     table: node.table.clone(),
                     statements: node.statements(&parent.sql()),
+                    names: vec![(node.schema.clone(), node.table.clone())],
+                    trial: trial.statements(&parent.sql()),
                     obstacle: default.map(|own| Obstacle::Default(own.sql())),
                 });
             }
             Some(&Place::New(place)) => {
-                let statements = &mut found[place].statements;
-                statements.push(' ');
-                statements.push_str(&node.statements(&above.sql()));
+                let new = &mut found[place];
+                new.statements.push(' ');
+                new.statements.push_str(&node.statements(&above.sql()));
+                new.names.push((node.schema.clone(), node.table.clone()));
                 places.insert(node.oid, Place::New(place));
             }
             // The target divides these rows otherwise.

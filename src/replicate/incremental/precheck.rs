@@ -98,7 +98,10 @@ async fn check(
     let mut found =
         key_column.map_or_else(Vec::new, |column| doubts(column, kept.column(&table.key)));
     let new = partitions::find(settings, table, (source, &relation), (target, &kept)).await?;
-    found.extend(new.iter().map(ToString::to_string));
+    for partition in &new {
+        partition.check(settings, table, source, target).await?;
+        found.push(partition.to_string());
+    }
     if is_cheap && !settings.allow_behind {
         let before =
             target.query_value(&key.highest(table, None, None)).await.map_err(of_target)?;

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 
 use super::error::NightError;
 use super::full::Attempt;
-use super::night_target::{NightTarget, look_at};
+use super::night_target::{self, NightTarget, look_at};
 use super::planned::PlannedObjects;
 use super::restored::Wanted;
 use super::rights::Rights;
@@ -74,11 +74,18 @@ impl Attempt<'_> {
         let is_fed_here = self.config.databases.is_fed_here();
         let chosen = choose::choose(&toc.entries, settings, &planned.present, is_fed_here)?;
         in_the_way::refuse(&chosen.in_the_way)?;
+        let template = night_target::template(self.target, settings).await?;
         let missing = async {
             let drops = planned.drops.as_ref();
-            Rights::of(self.config, &session, toc, &chosen, drops).await?.to_create().await
+            let rights = Rights::of(self.config, &session, toc, &chosen, drops).await?;
+            rights.missing(template.as_ref()).await
         };
         let missing = missing.await.map_err(NightError::target("read the role's privileges"))?;
+        // Other entries are rejected one by one, and the rest is restored.
+        let missing: Vec<String> = missing
+            .into_iter()
+            .filter_map(|missing| missing.takes_tables.then_some(missing.text))
+            .collect();
         if !missing.is_empty() {
             return Err(NightError::Rights { missing: missing.join("; ") });
         }

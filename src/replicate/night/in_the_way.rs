@@ -7,11 +7,16 @@ use super::choose::{self, name};
 use super::error::NightError;
 use super::modes::Modes;
 use super::present::{Holder, Present};
+use crate::archive::objects::listed_objects;
 use crate::archive::{Desc, DumpId, Entry};
 use crate::replicate::config::{Restore, TableMode};
+use crate::report::units::first_of;
 use crate::restore::Tolerance;
 use crate::select::{Leave, Selection, Unwanted};
 use crate::sql::ident::qualified;
+
+/// How many large objects a message lists; the rest are counted.
+const LISTED_OBJECTS: usize = 10;
 
 /// An entry of the archive that cannot be restored as it should be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,6 +48,11 @@ pub(super) fn find(
         .filter(|entry| entry.desc == Desc::TableAttach)
         .map(|entry| (name(entry), entry))
         .collect();
+    let places: HashMap<DumpId, usize> =
+        entries.iter().enumerate().map(|(place, entry)| (entry.dump_id, place)).collect();
+    let is_created = |entry: &Entry| {
+        places.get(&entry.dump_id).is_some_and(|place| selection.want(*place).schema)
+    };
     let mut found: Vec<InTheWay> = Vec::new();
     for (place, entry) in entries.iter().enumerate() {
         let is_table = choose::is_table(entry);
@@ -54,33 +64,100 @@ pub(super) fn find(
         // Parts of a table are reported with it.
         let is_part = matches!(entry.desc, Desc::Index | Desc::Constraint | Desc::Statistics)
             && found.iter().any(|it| it.is_table && entry.dependencies.contains(&it.entry));
-        if is_part || !is_kept && !selection.want(place).schema {
+        if is_part || !is_kept && !selection.want(place).any() {
             continue;
         }
         let mut add = |text, is_foreign| {
             found.push(InTheWay { entry: entry.dump_id, text, is_table, is_foreign });
         };
-        let holder = present.holder(entry);
-        if is_table && let Some(text) = astray(entry, present, modes, &attaches) {
-            add(text, holder.is_some_and(|holder| !holder.is_trusted));
+        if entry.desc == Desc::Blobs
+            && let Some((text, is_foreign)) = large_objects(entry, entries, present)
+        {
+            add(text, is_foreign);
+        }
+        if !is_kept && !selection.want(place).schema {
             continue;
         }
-        let Some(holder) = holder else { continue };
+        let holder = present.holder(entry);
+        let is_foreign = holder.is_some_and(|holder| !holder.is_trusted);
+        if is_table && !is_foreign {
+            let lost = || is_kept.then(|| elsewhere(entry, present, modes, is_created)).flatten();
+            if let Some(text) = astray(entry, present, modes, &attaches).or_else(lost) {
+                add(text, false);
+                continue;
+            }
+        }
+        let part = holder.is_none().then(|| present.holder_of_part(entry)).flatten();
+        let (taken, holder) = match part {
+            Some((taken, holder)) => (Some(taken), holder),
+            None => match holder {
+                Some(holder) => (None, holder),
+                None => continue,
+            },
+        };
         let is_harmless = holder.is_trusted && (is_kept || is_tolerated && !is_table);
         if !is_harmless {
-            add(in_place_of(entry, holder, is_kept), !holder.is_trusted);
+            add(in_place_of(entry, holder, taken.as_deref(), is_kept), !holder.is_trusted);
         }
     }
     found
 }
 
-/// Why an entry's object cannot be created, or must not be kept.
-fn in_place_of(entry: &Entry, holder: &Holder, is_kept: bool) -> String {
+/// Large objects of other roles with the OIDs of the backup's, which would get its contents, and
+/// whether one belongs to a role that is not trusted.
+fn large_objects(contents: &Entry, entries: &[Entry], present: &Present) -> Option<(String, bool)> {
+    let is_list = |entry: &&Entry| {
+        entry.desc == Desc::BlobMetadata && contents.dependencies.contains(&entry.dump_id)
+    };
+    let oids = listed_objects(entries.iter().find(is_list), entries);
+    let mut held: Vec<(u32, &Holder)> =
+        oids.into_iter().filter_map(|oid| Some((oid, present.large_object(oid)?))).collect();
+    held.sort_unstable_by_key(|(oid, _)| *oid);
+    let (oid, _) = held.first()?;
+    let named: Vec<String> =
+        held.iter().map(|(oid, holder)| format!("{oid} of {}", holder.owner)).collect();
+    let text = format!(
+        "large objects of the backup cannot be restored, because the target has others with their \
+         OIDs: {} (hint: SELECT lo_unlink({oid}), or add \"BLOB*\" to RESTORE_EXCLUDE)",
+        first_of(&named, LISTED_OBJECTS)
+    );
+    Some((text, held.iter().any(|(_, holder)| !holder.is_trusted)))
+}
+
+/// Why a restored table would lack the rows of a partition: the target keeps it in another table.
+fn elsewhere(
+    entry: &Entry,
+    present: &Present,
+    modes: &Modes<'_>,
+    is_created: impl Fn(&Entry) -> bool,
+) -> Option<String> {
+    let (schema, table) = name(entry);
+    let (whole, _) = modes.above(entry)?;
+    let (of_keeper, keeper) = present.whole(schema, table)?;
+    let (label, own) = (entry.label(), qualified(Some(schema), table));
+    let keeper = qualified(Some(of_keeper), keeper);
+    is_created(whole).then(|| {
+        format!(
+            "{} would lack the rows of its partition {own}, which in the target is a partition of \
+             {keeper}, which is kept (hint: ALTER TABLE {keeper} DETACH PARTITION {own} lets the \
+             next run replace it; its rows then leave {keeper}. Or add \"{label}\" to \
+             RESTORE_EXCLUDE)",
+            whole.label()
+        )
+    })
+}
+
+/// Why an entry's object cannot be created, or must not be kept. `taken` is the name that it needs,
+/// if it is not its own.
+fn in_place_of(entry: &Entry, holder: &Holder, taken: Option<&str>, is_kept: bool) -> String {
     let label = entry.label();
     let Holder { what, owner, .. } = holder;
-    let state = match entry.desc.as_str().to_lowercase() == *what {
-        true => format!("{label} already exists"),
-        false => {
+    let state = match (taken, entry.desc.as_str().to_lowercase() == *what) {
+        (Some(taken), _) => {
+            format!("{label} cannot be created, because it needs the name of {what} {taken}")
+        }
+        (None, true) => format!("{label} already exists"),
+        (None, false) => {
             format!("{label} cannot be created, because its name is that of an existing {what}")
         }
     };
@@ -139,16 +216,26 @@ fn astray(
                 || format!("ALTER TABLE {} ATTACH PARTITION {own} FOR VALUES …", sql(whole)),
                 |attach| attach.defn.trim().trim_end_matches(';').to_owned(),
             );
-            format!("{attach} keeps its rows, or drop it and copy them with INCREMENTAL_FILL_GAPS")
+            // Elsewhere in the target, it is a partition of another table.
+            let detach = present.whole(schema, table).map(|(of_whole, whole)| {
+                let whole = qualified(Some(of_whole), whole);
+                format!("ALTER TABLE {whole} DETACH PARTITION {own}; ")
+            });
+            let detach = detach.unwrap_or_default();
+            format!(
+                "{detach}{attach} keeps its rows; or drop it and copy them with \
+                 INCREMENTAL_FILL_GAPS"
+            )
         }
         (true, false) => "drop it and copy its rows with INCREMENTAL_FILL_GAPS".to_owned(),
         (false, _) => format!("DROP TABLE {own}: the backup has its rows"),
     };
     Some(format!(
         "{} is a partition of {} in the backup, but not in the target: it would not get new rows \
-         (hint: {hint})",
+         (hint: {hint}; or add \"{}\" to RESTORE_EXCLUDE to leave it unchanged)",
         entry.label(),
-        sql(whole)
+        sql(whole),
+        entry.label()
     ))
 }
 

@@ -108,7 +108,8 @@ impl Drops {
                 && !unfinished.contains(&(schema.to_owned(), table.to_owned()))
         };
         let brings = |name: &str| others::extensions(toc, settings).any(|own| own == name);
-        let plan = clean::plan(session, keep, brings).await?;
+        let mut plan = clean::plan(session, keep, brings).await?;
+        plan.others.retain(|other| !others::is_mapped(other, toc, settings));
         Ok(Self { plan, unfinished })
     }
 }

@@ -23,6 +23,7 @@ use crate::report::units::first_of;
 use crate::server::sqlstate::INVALID_CATALOG_NAME;
 use crate::server::{self, Session, SessionSettings, Target, has_record, make_bookkeeping};
 use crate::sql::ident::{literal, quoted};
+use crate::sql::scan;
 
 /// How many objects a message lists; the rest are counted.
 const LISTED_OBJECTS: usize = 10;
@@ -34,7 +35,7 @@ const CREATED: &str = "created_for_others";
 const REPLACED: &str = "others_when_replaced";
 
 /// Fails if other roles own objects in the database that the new one will not have, unless the
-/// settings allow it. Extensions are checked once the archive's table of contents is read,
+/// settings allow it. What the archive may create is checked once its table of contents is read,
 /// everything else before. Returns warnings.
 pub(super) async fn check(
     target: &Target,
@@ -46,7 +47,8 @@ pub(super) async fn check(
         toc.is_none_or(|toc| extensions(toc, settings).any(|name| quoted(name) == identity))
     };
     let mut others = clean::others(&session, brings).await?;
-    others.retain(|other| other.is_extension() == toc.is_some());
+    let is_mapped = |other: &clean::Other| toc.is_some_and(|toc| is_mapped(other, toc, settings));
+    others.retain(|other| may_come(other) == toc.is_some() && !is_mapped(other));
     let mut warnings = compare(&session, target, settings, &others).await?;
     if toc.is_none() {
         warnings.extend(check_previous(target, settings).await?);
@@ -76,14 +78,24 @@ async fn compare(
     let (come, lost): (Vec<_>, Vec<_>) =
         others.into_iter().partition(|other| template.contains(&key(other)));
     let mut warnings = Vec::new();
-    // Other kinds of objects do not change from night to night.
-    let with_rows = |others: Vec<&clean::Other>| {
-        let tables = others
-            .into_iter()
-            .filter(|other| matches!(other.kind.to_string().as_str(), "table" | "large object"));
-        let tables: Vec<_> = tables.collect();
-        (!tables.is_empty()).then(|| listed(&tables))
+    let list = |others: Vec<&clean::Other>| (!others.is_empty()).then(|| listed(&others));
+    let with_rows = |mut others: Vec<&clean::Other>| {
+        others.retain(|other| {
+            matches!(other.kind.to_string().as_str(), "table" | "large object" | "sequence")
+        });
+        list(others)
     };
+    let redefined = match own.is_empty() {
+        true => HashSet::new(),
+        false => objects(session, REDEFINED, CREATED).await?,
+    };
+    let changed = own.iter().copied().filter(|other| redefined.contains(&full_key(other)));
+    if let Some(objects) = list(changed.collect()) {
+        warnings.push(format!(
+            "the new database will have the night's version of {objects}, which others have replaced \
+             or altered since the last swap"
+        ));
+    }
     if let Some(objects) = with_rows(own) {
         warnings.push(format!(
             "the new database will not have what others added to {objects} since the last swap"
@@ -110,15 +122,14 @@ pub(super) async fn check_again(
     session: &Session,
     target: &Target,
     settings: &Restore,
-    installed: &[String],
+    installed: &HashSet<(String, String)>,
     told: &[String],
 ) -> Result<(), NightError> {
     let all = clean::others(session, |_| false).await?;
-    let (mut extensions, others): (Vec<_>, Vec<_>) =
-        all.iter().cloned().partition(clean::Other::is_extension);
-    extensions.retain(|extension| !installed.contains(&extension.identity));
+    let (mut came, others): (Vec<_>, Vec<_>) = all.iter().cloned().partition(may_come);
+    came.retain(|other| !installed.contains(&key(other)));
     // A swap warns about the extensions that the new database lacks.
-    compare(session, target, settings, &extensions).await?;
+    compare(session, target, settings, &came).await?;
     for warning in compare(session, target, settings, &others).await? {
         if !told.contains(&warning) {
             tracing::warn!("{warning}");
@@ -133,12 +144,9 @@ pub(super) async fn check_again(
     Ok(())
 }
 
-/// The extensions of the new database, by quoted name.
-pub(super) async fn installed(next: &Target) -> Result<Vec<String>, NightError> {
-    let sql = "SELECT pg_catalog.quote_ident(extname) FROM pg_catalog.pg_extension";
-    let rows = look_at(next).await?.query_text(sql).await;
-    let rows = rows.map_err(NightError::target("list the new database's extensions"))?;
-    Ok(rows.into_iter().flatten().flatten().collect())
+/// The objects of the new database, by kind and identity.
+pub(super) async fn installed(next: &Target) -> Result<HashSet<(String, String)>, NightError> {
+    Ok(clean::objects(&look_at(next).await?).await?)
 }
 
 /// Fails if other roles own objects in the database of the previous night that no check saw before
@@ -165,12 +173,14 @@ pub(super) async fn check_previous(
     match recorded(&session, REPLACED).await? {
         Some(seen) => known.extend(seen),
         // An earlier version of nocturne replaced it.
-        None => {
-            let template = of_template(target, settings).await?;
-            others.retain(|other| !other.is_extension() && !template.contains(&key(other)));
-        }
+        None => others.retain(|other| !other.is_extension()),
     }
     others.retain(|other| !known.contains(&full_key(other)));
+    // Earlier versions also recorded fewer kinds of objects.
+    if !others.is_empty() {
+        let template = of_template(target, settings).await?;
+        others.retain(|other| !template.contains(&key(other)));
+    }
     if others.is_empty() {
         return Ok(Vec::new());
     }
@@ -207,17 +217,41 @@ async fn recorded(
     session: &Session,
     table: &str,
 ) -> Result<Option<HashSet<((String, String), String)>>, NightError> {
-    let failed = || NightError::target("read which objects of other roles the last swap recorded");
-    if !has_record(session, table).await.map_err(failed())? {
+    if !has_record(session, table).await.map_err(unread())? {
         return Ok(None);
     }
-    let sql = format!("SELECT kind, identity, oid FROM nocturne.{table}");
-    let rows = session.query_text(&sql).await.map_err(failed())?;
+    objects(session, "SELECT kind, identity, oid FROM nocturne.{table}", table).await.map(Some)
+}
+
+/// The recorded functions, views and enums that are younger than their record: transaction IDs of a
+/// database survive its renaming.
+const REDEFINED: &str = "\
+SELECT kind, identity, oid FROM nocturne.{table} noted WHERE EXISTS (
+    SELECT FROM (
+        SELECT 'routine', oid, xmin FROM pg_catalog.pg_proc
+        UNION ALL SELECT 'view', ev_class, xmin FROM pg_catalog.pg_rewrite
+        UNION ALL SELECT 'type', enumtypid, xmin FROM pg_catalog.pg_enum
+    ) now (kind, oid, xmin)
+    WHERE now.oid = noted.oid AND pg_catalog.age(now.xmin) < pg_catalog.age(noted.xmin)
+        AND (now.kind = noted.kind OR now.kind = 'routine'
+            AND noted.kind IN ('function', 'procedure', 'aggregate')))";
+
+fn unread() -> impl FnOnce(server::SessionError) -> NightError {
+    NightError::target("read which objects of other roles the last swap recorded")
+}
+
+/// Objects of a record, by this query.
+async fn objects(
+    session: &Session,
+    sql: &str,
+    table: &str,
+) -> Result<HashSet<((String, String), String)>, NightError> {
+    let rows = session.query_text(&sql.replace("{table}", table)).await.map_err(unread())?;
     let object = |row: Vec<Option<String>>| {
         let [kind, identity, oid] = row.try_into().ok()?;
         Some(((kind?, identity?), oid?))
     };
-    Ok(Some(rows.into_iter().filter_map(object).collect()))
+    Ok(rows.into_iter().filter_map(object).collect())
 }
 
 /// Records objects of other roles: kind and identity, and OID.
@@ -276,6 +310,26 @@ async fn of_template(
         Some(session) => Ok(clean::objects(&session).await?),
         None => Ok(HashSet::from([("extension".to_owned(), "plpgsql".to_owned())])),
     }
+}
+
+/// PostgreSQL's words for user mappings.
+const USER_MAPPING: &str = "user mapping";
+
+/// Whether an archive may create it for another role.
+fn may_come(other: &clean::Other) -> bool {
+    other.is_extension() || other.kind.to_string() == USER_MAPPING
+}
+
+/// Whether it is a user mapping that the restore of this archive creates.
+pub(super) fn is_mapped(other: &clean::Other, toc: &Toc, settings: &Restore) -> bool {
+    let Some((role, server)) = other.identity.rsplit_once(" on server ") else { return false };
+    let tag = format!("USER MAPPING {} SERVER {server}", scan::unquoted(role));
+    other.kind.to_string() == USER_MAPPING
+        && toc.entries.iter().any(|entry| {
+            entry.desc == Desc::UserMapping
+                && entry.tag == tag
+                && !settings.exclude.iter().any(|own| own.matches(entry))
+        })
 }
 
 /// The extensions that the restore of this archive creates.

@@ -8,7 +8,7 @@ use super::first_load::Name;
 use crate::archive::{Desc, Entry};
 use crate::replicate::clean::{BOOKKEEPING, DropPlan};
 use crate::server::{Session, TRUSTED};
-use crate::sql::scan;
+use crate::sql::{constraint, scan};
 
 /// The partitions in the target, each with its partitioned table.
 const PARTITIONS: &str = "\
@@ -24,6 +24,9 @@ const RELATION: &str = "RELATION";
 /// The kind of extended statistics.
 const STATISTICS: &str = "STATISTICS";
 
+/// The kind of large objects of other roles, by their OIDs.
+const LARGE_OBJECT: &str = "LARGE OBJECT";
+
 /// An object: kind, schema, name.
 type Object = (String, Option<String>, String);
 
@@ -37,15 +40,14 @@ pub(super) struct Holder {
     pub(super) is_own: bool,
     /// Whether its owner is [trusted](TRUSTED).
     pub(super) is_trusted: bool,
-    /// The OID of the object that it is dropped with.
-    goes_with: Option<u32>,
+    oid: Option<u32>,
 }
 
 impl Holder {
     /// That of an object that was checked before.
     fn checked(kind: &str) -> Self {
         let what = kind.to_lowercase();
-        Self { what, owner: String::new(), is_own: true, is_trusted: true, goes_with: None }
+        Self { what, owner: String::new(), is_own: true, is_trusted: true, oid: None }
     }
 
     /// Whether a type of its name exists: its own, or that of its rows.
@@ -70,15 +72,14 @@ impl Present {
         let rows = session.query_text(&sql).await.map_err(failed())?;
         let parts = session.query_text(PARTITIONS).await.map_err(failed())?;
         let object = |row: Vec<Option<String>>| {
-            let [kind, schema, name, what, goes_with, owner, is_own, is_trusted] =
-                row.try_into().ok()?;
+            let [kind, schema, name, what, oid, owner, is_own, is_trusted] = row.try_into().ok()?;
             let is_true = |value: Option<String>| value.as_deref() == Some("t");
             let holder = Holder {
                 what: what?,
                 owner: owner.unwrap_or_default(),
                 is_own: is_true(is_own),
                 is_trusted: is_true(is_trusted),
-                goes_with: goes_with.and_then(|oid| oid.parse().ok()),
+                oid: oid.and_then(|oid| oid.parse().ok()),
             };
             Some(((kind?, schema, name?), holder))
         };
@@ -92,7 +93,8 @@ impl Present {
 
     /// Serialised, to be stored. What is only checked before the restore is not stored.
     pub(super) fn to_json(&self) -> String {
-        let is_stored = |(kind, ..): &&Object| ![RELATION, STATISTICS].contains(&kind.as_str());
+        let is_stored =
+            |(kind, ..): &&Object| ![RELATION, STATISTICS, LARGE_OBJECT].contains(&kind.as_str());
         let mut objects: Vec<_> = self.objects.keys().filter(is_stored).collect();
         objects.sort_unstable();
         let mut wholes: Vec<_> = self.wholes.iter().collect();
@@ -115,7 +117,7 @@ impl Present {
     /// Without the dropped objects.
     pub(super) fn without(mut self, plan: &DropPlan) -> Self {
         let gone = plan.gone();
-        self.objects.retain(|_, it| it.goes_with.is_none_or(|oid| !gone.contains(&oid)));
+        self.objects.retain(|_, it| it.oid.is_none_or(|oid| !gone.contains(&oid)));
         self
     }
 
@@ -196,12 +198,19 @@ impl Present {
                 .or_else(|| get(RELATION).filter(|holder| holder.is_type())),
             Desc::Statistics => get(STATISTICS),
             Desc::Function | Desc::Procedure | Desc::Aggregate => {
-                get("FUNCTION").or_else(|| get("PROCEDURE")).or_else(|| get("AGGREGATE"))
+                // Only the names of aggregates say that there is no argument.
+                let name = entry.tag.replace("(*)", "()");
+                let aggregate = name.replace("()", "(*)");
+                self.get("FUNCTION", schema, &name)
+                    .or_else(|| self.get("PROCEDURE", schema, &name))
+                    .or_else(|| self.get("AGGREGATE", schema, &aggregate))
             }
             desc @ (Desc::Operator | Desc::OperatorClass | Desc::OperatorFamily) => {
                 self.get(desc.as_str(), schema, entry.drop_stmt.trim_end())
             }
             desc @ (Desc::Collation
+            | Desc::Conversion
+            | Desc::Publication
             | Desc::TextSearchConfiguration
             | Desc::TextSearchDictionary
             | Desc::ForeignDataWrapper
@@ -209,6 +218,19 @@ impl Present {
             | Desc::ProceduralLanguage) => get(desc.as_str()),
             _ => None,
         }
+    }
+
+    /// What has the name of another object that the server creates with that of this entry.
+    pub(super) fn holder_of_part(&self, entry: &Entry) -> Option<(String, &Holder)> {
+        of_range(entry).into_iter().find_map(|(kind, schema, name)| {
+            let holder = self.get(kind, Some(&schema), &name)?;
+            Some((format!("{schema}.{name}"), holder))
+        })
+    }
+
+    /// Who owns a large object of another role.
+    pub(super) fn large_object(&self, oid: u32) -> Option<&Holder> {
+        self.get(LARGE_OBJECT, None, &oid.to_string())
     }
 
     fn has(&self, kind: &str, schema: Option<&str>, name: &str) -> bool {
@@ -238,13 +260,40 @@ impl Present {
     }
 }
 
-/// The index of a constraint, if it has one: its tag is that of the table and its own.
+/// The index of a constraint, if it has one.
 fn index_of(entry: &Entry) -> Option<String> {
-    let (_, rest) = entry.defn.split_once("ADD CONSTRAINT ")?;
-    let (name, kind) = rest.split_at(scan::identifier(rest)?);
-    let has_index = [" PRIMARY KEY", " UNIQUE", " EXCLUDE"].iter().any(|own| kind.starts_with(own));
-    let name = scan::unquoted(name);
-    (has_index && entry.tag.ends_with(&format!(" {name}"))).then_some(name)
+    let (name, definition) = constraint::named(&entry.defn)?;
+    let is_indexed =
+        ["PRIMARY KEY", "UNIQUE", "EXCLUDE"].iter().any(|kind| definition.starts_with(kind));
+    is_indexed.then_some(name)
+}
+
+/// The multirange and the constructors of a range type that another role may have taken, by kind,
+/// schema and name (`DefineRange` in `typecmds.c`), from pg_dump's definition (`dumpRangeType` in
+/// `pg_dump.c`).
+fn of_range(entry: &Entry) -> Vec<(&'static str, String, String)> {
+    let option = |name: &str| {
+        let mut lines = entry.defn.lines();
+        let value = lines.find_map(|line| line.trim_start().strip_prefix(name))?;
+        Some(value.strip_suffix(',').unwrap_or(value))
+    };
+    let (Desc::Type, Some(subtype)) = (&entry.desc, option("subtype = ")) else {
+        return Vec::new();
+    };
+    let (schema, name) = (entry.namespace.clone().unwrap_or_default(), &entry.tag);
+    let mut parts = vec![
+        ("FUNCTION", schema.clone(), format!("{name}({subtype}, {subtype})")),
+        ("FUNCTION", schema, format!("{name}({subtype}, {subtype}, text)")),
+    ];
+    let multirange = option("multirange_type_name = ").and_then(|name| {
+        let (schema, name) = name.split_at(scan::identifier(name)?);
+        Some((scan::unquoted(schema), scan::unquoted(name.strip_prefix('.')?)))
+    });
+    if let Some((schema, name)) = multirange {
+        parts.push(("FUNCTION", schema.clone(), format!("{name}()")));
+        parts.push(("TYPE", schema, name));
+    }
+    parts
 }
 
 #[cfg(test)]

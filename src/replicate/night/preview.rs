@@ -249,7 +249,7 @@ impl Preview {
             rights.missing(template.as_ref()).await
         };
         match missing.await {
-            Ok(missing) => missing.into_iter().for_each(|problem| self.problem(problem)),
+            Ok(missing) => missing.into_iter().for_each(|missing| self.problem(missing.text)),
             Err(error) => self.problem(format_args!("cannot check privileges: {}", chain(&error))),
         }
         // Its errors are those of the incremental tables, below.

@@ -1,15 +1,17 @@
 //! Checks which privileges the target's role lacks, as far as the catalog shows.
 
-use std::collections::BTreeSet;
+mod extensions;
 
-use super::choose::ChosenObjects;
+use std::collections::{BTreeSet, HashSet};
+
+use super::choose::{ChosenObjects, is_table};
 use super::night_target::Drops;
 use super::superuser::{Fact, Known};
-use crate::archive::{Desc, Entry, Toc};
+use crate::archive::{Desc, DumpId, Entry, Toc};
 use crate::replicate::config::Config;
 use crate::report::units::first_of;
 use crate::restore::Tolerance;
-use crate::server::sqlstate::{FEATURE_NOT_SUPPORTED, INSUFFICIENT_PRIVILEGE};
+use crate::server::sqlstate::INSUFFICIENT_PRIVILEGE;
 use crate::server::{self, Session};
 use crate::sql::ident::{literal, quoted};
 use crate::sql::scan;
@@ -17,12 +19,23 @@ use crate::sql::scan;
 /// How many entries a message lists; the rest are counted.
 const NAMED: usize = 10;
 
+/// A reason why entries cannot be restored.
+#[derive(Debug)]
+pub(super) struct Missing {
+    /// Why, with a hint.
+    pub(super) text: String,
+    /// Whether tables cannot be restored without them.
+    pub(super) takes_tables: bool,
+}
+
 /// The privileges that a restore needs.
 pub(super) struct Rights<'a> {
     config: &'a Config,
     session: &'a Session,
     toc: &'a Toc,
     wanted: Vec<&'a Entry>,
+    /// The wanted tables, and everything that they depend on.
+    of_tables: HashSet<DumpId>,
     drops: Option<&'a Drops>,
     role: Role,
 }
@@ -60,15 +73,33 @@ impl<'a> Rights<'a> {
         };
         let wanted = toc.entries.iter().enumerate();
         let wanted = wanted.filter(|(place, _)| chosen.selection.want(*place).schema);
-        let wanted = wanted.map(|(_, entry)| entry).collect();
-        Ok(Self { config, session, toc, wanted, drops, role })
+        let wanted: Vec<&Entry> = wanted.map(|(_, entry)| entry).collect();
+        let tables = wanted.iter().filter(|entry| is_table(entry));
+        let mut next: Vec<DumpId> = tables.map(|entry| entry.dump_id).collect();
+        let mut of_tables = HashSet::new();
+        while let Some(id) = next.pop() {
+            if of_tables.insert(id) {
+                next.extend(toc.get(id).into_iter().flat_map(|entry| &entry.dependencies));
+            }
+        }
+        Ok(Self { config, session, toc, wanted, of_tables, drops, role })
     }
 
     /// All privileges that the restore lacks. `template` is a session in that of a swap.
-    pub(super) async fn missing(&self, template: Option<&Session>) -> server::Result<Vec<String>> {
+    pub(super) async fn missing(&self, template: Option<&Session>) -> server::Result<Vec<Missing>> {
         let mut missing = Vec::new();
         if self.role.is_read_only {
-            missing.push("the target is read-only".to_owned());
+            // Nothing can be dropped either, and a retry may find another server.
+            let text = "the target is read-only".to_owned();
+            missing.push(Missing { text, takes_tables: false });
+        }
+        // What exists when the restore starts; `None` for the bare template of a swap.
+        let base = match self.config.restore.swap {
+            true => template,
+            false => Some(self.session),
+        };
+        if let Some(base) = base {
+            missing.extend(self.moved_extensions(base).await?);
         }
         if self.role.is_superuser {
             return Ok(missing);
@@ -78,14 +109,12 @@ impl<'a> Rights<'a> {
             let publications = self.entries(&Desc::Publication);
             let mut denied: Vec<String> =
                 publications.map(|entry| format!("publication {}", quoted(&entry.tag))).collect();
-            denied.extend(self.trusted_extensions().await?);
-            missing.extend(self.denied_in_database(&denied));
+            let extensions = self.trusted_extensions().await?;
+            let takes_tables = extensions.iter().any(|name| self.is_extension_of_tables(name));
+            denied.extend(extensions.iter().map(|name| format!("extension {}", quoted(name))));
+            let text = self.denied_in_database(&denied);
+            missing.extend(text.map(|text| Missing { text, takes_tables }));
         }
-        // What exists when the restore starts; `None` for the bare template of a swap.
-        let base = match self.config.restore.swap {
-            true => template,
-            false => Some(self.session),
-        };
         missing.extend(self.of_superusers(base).await?);
         if let Some(base) = base {
             missing.extend(self.servers(base).await?);
@@ -94,29 +123,39 @@ impl<'a> Rights<'a> {
         Ok(missing)
     }
 
+    /// Whether a wanted table depends on any of these entries.
+    fn takes_tables<'e>(&self, entries: impl IntoIterator<Item = &'e Entry>) -> bool {
+        entries.into_iter().any(|entry| self.of_tables.contains(&entry.dump_id))
+    }
+
     /// The entries that only a superuser can create, by kind.
-    async fn of_superusers(&self, base: Option<&Session>) -> server::Result<Vec<String>> {
+    async fn of_superusers(&self, base: Option<&Session>) -> server::Result<Vec<Missing>> {
         let known = Known::read(base.unwrap_or(self.session), self.toc).await?;
-        let mut kinds: Vec<(&Fact, Vec<String>)> = Vec::new();
-        for entry in &self.wanted {
+        let mut kinds: Vec<(&Fact, Vec<&Entry>)> = Vec::new();
+        for entry in self.wanted.iter().copied() {
             let Some(fact) = known.fact(entry).filter(|fact| !self.accepts(fact.sqlstate)) else {
                 continue;
             };
             match kinds.iter_mut().find(|(kind, _)| kind.what == fact.what) {
-                Some((_, labels)) => labels.push(entry.label()),
-                None => kinds.push((fact, vec![entry.label()])),
+                Some((_, entries)) => entries.push(entry),
+                None => kinds.push((fact, vec![entry])),
             }
         }
-        let problem = |(fact, labels): (&Fact, Vec<String>)| {
+        let problem = |(fact, entries): (&Fact, Vec<&Entry>)| {
+            let labels: Vec<String> = entries.iter().map(|entry| entry.label()).collect();
             let (labels, what, role) = (first_of(&labels, NAMED), fact.what, &self.role.name);
-            format!("{labels}: only a superuser can create {what}, and role {role} is not one")
+            let text = format!(
+                "{labels}: only a superuser can create {what}, and role {role} is not one (hint: \
+                 add them to RESTORE_EXCLUDE)"
+            );
+            Missing { text, takes_tables: self.takes_tables(entries) }
         };
         Ok(kinds.into_iter().map(problem).collect())
     }
 
     /// Foreign servers whose wrapper exists, but not for this role (`CreateForeignServer` in
     /// `foreigncmds.c`).
-    async fn servers(&self, base: &Session) -> server::Result<Vec<String>> {
+    async fn servers(&self, base: &Session) -> server::Result<Vec<Missing>> {
         let servers: Vec<(&Entry, &str)> = self
             .entries(&Desc::Server)
             .filter_map(|entry| Some((entry, entry.defn.rsplit_once(" FOREIGN DATA WRAPPER ")?.1)))
@@ -133,17 +172,18 @@ impl<'a> Rights<'a> {
             let (label, wrapper) = (entry.label(), closed.contains(&wrapper).then_some(wrapper)?);
             let (role, wrapper) = (&self.role.name, quoted(&wrapper));
             let database = base.target().dbname();
-            Some(format!(
+            let text = format!(
                 "role {role} cannot create {label} (hint: GRANT USAGE ON FOREIGN DATA WRAPPER \
                  {wrapper} TO {role}, in database {database})"
-            ))
+            );
+            Some(Missing { text, takes_tables: self.takes_tables([entry]) })
         };
         Ok(servers.into_iter().filter_map(problem).collect())
     }
 
     /// The missing privileges to create objects in the database or in a schema: without them, most
     /// dropped objects could not be restored. Each can be granted.
-    pub(super) async fn to_create(&self) -> server::Result<Vec<String>> {
+    async fn to_create(&self) -> server::Result<Vec<Missing>> {
         // The new database of a swap belongs to the role.
         if self.config.restore.swap || self.role.is_superuser || self.is_tolerated() {
             return Ok(Vec::new());
@@ -153,7 +193,7 @@ impl<'a> Rights<'a> {
             missing.extend(self.denied_in_database(&self.new_schemas().await?));
         }
         missing.extend(self.closed_schemas().await?);
-        Ok(missing)
+        Ok(missing.into_iter().map(|text| Missing { text, takes_tables: true }).collect())
     }
 
     /// What the role cannot create without CREATE on the database.
@@ -230,64 +270,6 @@ impl<'a> Rights<'a> {
             _ => None,
         };
         Ok(self.session.query_text(&sql).await?.into_iter().filter_map(problem).collect())
-    }
-
-    /// Extensions to create that need a privilege on the database (`extension_is_trusted` in
-    /// `src/backend/commands/extension.c`).
-    async fn trusted_extensions(&self) -> server::Result<Vec<String>> {
-        let wanted = list(self.entries(&Desc::Extension).map(|entry| entry.tag.as_str()));
-        let sql = format!(
-            "SELECT 'extension ' || pg_catalog.quote_ident(a.name) \
-             FROM pg_catalog.pg_available_extensions a \
-             JOIN pg_catalog.pg_available_extension_versions v \
-                 ON v.name = a.name AND v.version = a.default_version \
-             WHERE a.name IN ({wanted}) AND v.superuser AND v.trusted AND NOT {} ORDER BY 1",
-            self.installed("a.name")
-        );
-        self.names(&sql).await
-    }
-
-    /// The SQL condition that an extension of this name exists when the restore starts.
-    fn installed(&self, name: &str) -> String {
-        let gone = self.dropped("extension");
-        format!(
-            "EXISTS (SELECT FROM pg_catalog.pg_extension e WHERE e.extname = {name} \
-             AND pg_catalog.quote_ident(e.extname) NOT IN ({gone}))"
-        )
-    }
-
-    /// Extensions that cannot be created: not available on the server, or only to superusers.
-    async fn extensions(&self, base: Option<&Session>) -> server::Result<Vec<String>> {
-        let wanted = || self.entries(&Desc::Extension).map(|entry| entry.tag.as_str());
-        let installed = base.map_or_else(|| "false".to_owned(), |_| self.installed("w.name"));
-        // Some hosts allow roles to create the extensions on a list (pgextwlist).
-        let sql = format!(
-            "SELECT w.name, v.name IS NULL FROM (VALUES {}) w (name) \
-             LEFT JOIN pg_catalog.pg_available_extensions a ON a.name = w.name \
-             LEFT JOIN pg_catalog.pg_available_extension_versions v \
-                 ON v.name = a.name AND v.version = a.default_version \
-             WHERE NOT {installed} AND (v.name IS NULL OR v.superuser AND NOT v.trusted AND w.name <> \
-                 ALL (pg_catalog.string_to_array(pg_catalog.replace(COALESCE( \
-                     pg_catalog.current_setting('extwlist.extensions', true), ''), ' ', ''), ','))) \
-             ORDER BY 1",
-            wanted().map(|name| format!("({})", literal(name))).collect::<Vec<_>>().join(", ")
-        );
-        if wanted().next().is_none() {
-            return Ok(Vec::new());
-        }
-        let role = &self.role.name;
-        let rows = base.unwrap_or(self.session).query_text(&sql).await?;
-        let problem = |row: Vec<Option<String>>| match &row[..] {
-            [Some(name), Some(is_unknown)] if is_unknown == "t" => (!self
-                .accepts(FEATURE_NOT_SUPPORTED))
-            .then(|| format!("extension {name} is not available on the target's server")),
-            [Some(name), _] if !self.is_tolerated() => Some(format!(
-                "extension {name} is not installed, only a superuser can create it, and role \
-                 {role} is not one"
-            )),
-            _ => None,
-        };
-        Ok(rows.into_iter().filter_map(problem).collect())
     }
 
     async fn names(&self, sql: &str) -> server::Result<Vec<String>> {

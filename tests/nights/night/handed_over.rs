@@ -36,6 +36,24 @@ async fn objects_the_night_gave_away_do_not_block_the_next_swap() {
          4711 of {analyst} since"
     );
     assert!(second.stderr().contains(&said), "{second}");
+    let replaced = "will have the night's version of view public.given_view of";
+    assert!(!second.stderr().contains(replaced), "{second}");
+    warehouse.execute(&format!(
+        "SET ROLE {analyst}; CREATE OR REPLACE VIEW given_view AS SELECT 2 AS id; CREATE OR REPLACE \
+         FUNCTION given_function() RETURNS int LANGUAGE sql AS 'SELECT 2'; \
+         ALTER TYPE given_type ADD VALUE 'b'"
+    ));
+    let planned = night().arg("--dry-run").succeed();
+    for object in
+        ["view public.given_view", "function public.given_function()", "type public.given_type"]
+    {
+        let lines = planned.stdout();
+        let line = lines.lines().find(|line| line.contains(replaced));
+        assert!(
+            line.is_some_and(|line| line.contains(&format!("{object} of {analyst}"))),
+            "{planned}"
+        );
+    }
     let owner = "SELECT viewowner FROM pg_views WHERE viewname = 'given_view'";
     assert_eq!(warehouse.query(owner), analyst);
     // The analyst's own objects are still refused, even in the place of the night's.

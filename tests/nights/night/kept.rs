@@ -81,8 +81,6 @@ fn detached_partition_stays_and_is_named() {
     let before = case.query(PARTITIONS);
     case.source.execute(
         "ALTER TABLE events DETACH PARTITION events_1; ALTER TABLE events DETACH PARTITION events_2;
-         CREATE TABLE older (LIKE events) PARTITION BY LIST (kind);
-         ALTER TABLE older ATTACH PARTITION events_1 FOR VALUES IN (1);
          CREATE TABLE events_9 PARTITION OF events FOR VALUES IN (9);
          CREATE INDEX events_1_word ON events_1 (word);
          INSERT INTO events VALUES (101, 9); INSERT INTO users VALUES (11)",
@@ -110,7 +108,7 @@ fn detached_partition_stays_and_is_named() {
     let replaced = case.night(KEEPS_EVENTS).succeed();
     assert!(!replaced.stderr().contains("a partition of public.events, which"), "{replaced}");
     assert_eq!(case.query(PARTITIONS), case.source.query(PARTITIONS), "{replaced}");
-    case.assert_same("older", &replaced);
+    case.assert_same("events_1", &replaced);
     case.assert_same("events_2a", &replaced);
 }
 

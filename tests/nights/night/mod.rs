@@ -2,6 +2,7 @@
 //! owned by a role that is not a superuser; compared with the result of the old system's steps.
 
 mod again;
+mod before_drop;
 mod case;
 mod dry_run;
 mod excluded;

@@ -1,64 +1,8 @@
 //! What the target has in the place of the backup's objects: objects of other roles, objects that a
 //! kept table needs, and tables that the source made partitions. None is used in silence.
 
-use std::ops::Deref;
-
-use super::case::Case;
-use crate::common::{Finished, Tool};
-
-/// A case with an analyst who may create objects in the warehouse.
-struct WithAnalyst {
-    case: Case,
-    analyst: String,
-}
-
-impl Deref for WithAnalyst {
-    type Target = Case;
-
-    fn deref(&self) -> &Case {
-        &self.case
-    }
-}
-
-impl WithAnalyst {
-    fn new(name: &str, source: &str) -> Self {
-        let case = Case::new(name, source);
-        let analyst = format!("{}_analyst", case.warehouse.role);
-        let grant = format!("CREATE ROLE {analyst}; GRANT ALL ON SCHEMA public TO {analyst}");
-        case.warehouse.database.execute(&grant);
-        Self { case, analyst }
-    }
-
-    /// Runs statements in the warehouse as this role.
-    fn execute_as(&self, role: &str, sql: &str) {
-        self.warehouse.database.execute(&format!("SET ROLE {role}; {sql}"));
-    }
-
-    /// The night and its dry run are refused before anything is dropped. Returns all that the dry
-    /// run says.
-    fn refused(&self, night: impl Fn() -> Tool, case: &str) -> String {
-        let tables = "SELECT string_agg(oid::text, ' ' ORDER BY oid) FROM pg_class \
-                      WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace";
-        let before = self.query(tables);
-        let planned = night().arg("--dry-run").run().expect_code(1);
-        let failed = night().run().expect_code(1);
-        let last = failed.stderr().lines().last().unwrap_or_default().to_owned();
-        assert!(last.contains("nothing was dropped"), "{case}: {failed}");
-        let (_, first) = last.split_once("the first: ").unwrap_or_else(|| panic!("{failed}"));
-        assert!(planned.stdout().contains(first), "{case}: {first}: {planned}");
-        assert_eq!(self.query(tables), before, "{case}: {failed}");
-        planned.stdout()
-    }
-}
-
-impl Drop for WithAnalyst {
-    fn drop(&mut self) {
-        let analyst = &self.analyst;
-        let psql = self.warehouse.database.cluster.psql(&self.warehouse.database.name);
-        let drop = format!("DROP OWNED BY {analyst} CASCADE; DROP ROLE {analyst}");
-        psql.args(["--command", &drop]).run();
-    }
-}
+use super::case::WithAnalyst;
+use crate::common::Finished;
 
 fn has(text: &str, part: &str, context: &Finished) {
     assert!(text.contains(part), "{part}: {context}");
@@ -84,12 +28,19 @@ CREATE INDEX users_n ON users (n);
 CREATE STATISTICS users_both ON id, n FROM users;
 CREATE VIEW recent AS SELECT id FROM users;
 CREATE MATERIALIZED VIEW totals AS SELECT count(*) FROM users;
+CREATE AGGREGATE number(*) (SFUNC = int8inc, STYPE = int8, INITCOND = '0');
+CREATE TYPE span AS RANGE (SUBTYPE = int);
+CREATE TYPE gap AS RANGE (SUBTYPE = int, MULTIRANGE_TYPE_NAME = gaps);
+CREATE CONVERSION conversion FOR 'LATIN1' TO 'UTF8' FROM iso8859_1_to_utf8;
+CREATE PUBLICATION published FOR TABLE users;
+CREATE TABLE \"x ADD CONSTRAINT y\" (id int CONSTRAINT odd_key PRIMARY KEY);
+SELECT lo_from_bytea(70000, 'of the source');
 INSERT INTO people VALUES (1), (2);
 INSERT INTO users SELECT 1, 2;
 ";
 
 /// What the analyst creates in their place, and the entry that is refused for each.
-const PLANTED: [(&str, &str); 18] = [
+const PLANTED: [(&str, &str); 24] = [
     ("TABLE notes (id int, n int)", ""),
     (
         "FUNCTION is_ok(int) RETURNS bool LANGUAGE sql IMMUTABLE AS 'SELECT true'",
@@ -114,6 +65,15 @@ const PLANTED: [(&str, &str); 18] = [
     ("STATISTICS users_both ON id, n FROM notes", "STATISTICS public.users_both"),
     ("VIEW recent AS SELECT 1", "VIEW public.recent"),
     ("MATERIALIZED VIEW totals AS SELECT 1", "MATERIALIZED VIEW public.totals"),
+    ("FUNCTION number() RETURNS int LANGUAGE sql AS 'SELECT 1'", "AGGREGATE public.number(*)"),
+    ("TYPE span_multirange AS ENUM ('a')", "TYPE public.span cannot be created, because it needs"),
+    ("FUNCTION gaps() RETURNS int LANGUAGE sql AS 'SELECT 1'", "TYPE public.gap"),
+    (
+        "CONVERSION conversion FOR 'LATIN1' TO 'UTF8' FROM iso8859_1_to_utf8",
+        "CONVERSION public.conversion",
+    ),
+    ("PUBLICATION published", "PUBLICATION published"),
+    ("INDEX odd_key ON notes (id)", "CONSTRAINT public.x ADD CONSTRAINT y odd_key"),
 ];
 
 #[test]
@@ -122,7 +82,11 @@ fn objects_of_other_roles_refuse_night_before_drop() {
     case.execute_as(&case.warehouse.role, "CREATE TABLE yesterday (id int)");
     let planted: Vec<String> = PLANTED.iter().map(|(sql, _)| format!("CREATE {sql}")).collect();
     // One of another kind, too.
-    let planted = format!("{}; CREATE VIEW secrets AS SELECT 1", planted.join("; "));
+    let planted = format!(
+        "{}; CREATE VIEW secrets AS SELECT 1; SELECT lo_from_bytea(70000, 'of the analyst, longer');
+         GRANT ALL ON LARGE OBJECT 70000 TO PUBLIC",
+        planted.join("; ")
+    );
     case.execute_as(&case.analyst, &planted);
     for tolerate in ["[]", r#"["already-exists"]"#] {
         let text = case
@@ -139,6 +103,8 @@ fn objects_of_other_roles_refuse_night_before_drop() {
         let other =
             "TABLE public.secrets cannot be created, because its name is that of an existing view";
         assert!(problems.contains(other), "{text}");
+        let object = format!("OIDs: 70000 of {} (hint: SELECT lo_unlink(70000), or", case.analyst);
+        assert!(problems.contains(&object), "{text}");
     }
     // Those of a superuser are kept, and excluded entries may have any.
     case.warehouse.database.execute(&format!(

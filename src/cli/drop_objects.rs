@@ -7,9 +7,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::exit::{CONNECT, CommandFailure, CommandResult, ERRORS, INTERRUPTED, USAGE};
 use super::options::DropObjects as Typed;
-use super::shared::night::{lock, start_log, target};
+use super::shared::night::{lock, start_log, target, until_signal};
 use super::shared::output;
-use super::shared::threads::until_signal;
 use crate::replicate::clean::{self, CleanError, DropPlan};
 use crate::replicate::config::{Config, TableMode};
 use crate::replicate::night::forget_all;

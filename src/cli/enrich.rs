@@ -4,9 +4,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::exit::{CONNECT, CommandFailure, CommandResult, ERRORS, INTERRUPTED, USAGE};
 use super::options::Enrich as Typed;
-use super::shared::night::start_log;
-use super::shared::night::{lock, target};
-use super::shared::threads::until_signal;
+use super::shared::night::{lock, start_log, target, until_signal};
 use crate::replicate::config::Config;
 use crate::replicate::enrich::{self, EnrichError, Enrichment, tell};
 use crate::report::Verbosity;

@@ -2,8 +2,7 @@
 
 use super::exit::{CommandFailure, CommandResult, ERRORS, INTERRUPTED};
 use super::options::RunArgs as Typed;
-use super::shared::night::{dry_run, full_run, log_settings, night};
-use super::shared::threads::until_signal;
+use super::shared::night::{dry_run, full_run, log_settings, night, until_signal};
 use crate::replicate::worker::{RunOutcome, RunRecord, Trigger};
 use crate::report::{LogFormat, Verbosity};
 

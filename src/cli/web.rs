@@ -7,8 +7,7 @@ use tokio::net::TcpListener;
 
 use super::exit::{CommandFailure, CommandResult, ERRORS};
 use super::options::Web as Typed;
-use super::shared::night::{history, start_log};
-use super::shared::threads::until_signal;
+use super::shared::night::{history, start_log, until_signal};
 use crate::replicate::config::Config;
 use crate::replicate::web::{Site, Token, router, serve};
 use crate::replicate::worker::SystemClock;

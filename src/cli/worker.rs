@@ -2,8 +2,7 @@
 
 use super::exit::{CommandFailure, CommandResult, USAGE};
 use super::options::Worker as Typed;
-use super::shared::night::{dry_run, full_run, log_settings, night};
-use super::shared::threads::until_signal;
+use super::shared::night::{dry_run, full_run, log_settings, night, until_signal};
 use crate::replicate::config::Config;
 use crate::replicate::worker::{NightJob, Worker};
 use crate::report::Verbosity;

@@ -4,8 +4,9 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use chrono::Utc;
+use tokio_util::sync::CancellationToken;
 
-use super::threads::until_signal;
+use super::threads::{self, interrupted};
 use super::{costs, environment, output};
 use crate::cli::exit::{CONNECT, CommandFailure, CommandResult, ERRORS, INTERRUPTED, USAGE};
 use crate::replicate::config::{Config, TableRule};
@@ -150,4 +151,29 @@ pub(crate) async fn lock(target: &Target) -> Result<TargetLock, CommandFailure> 
 pub(crate) fn locale() -> Lang {
     let locale = ["LC_ALL", "LC_MESSAGES", "LANG"].into_iter().find_map(environment);
     Lang::of_locale(&locale.unwrap_or_default())
+}
+
+/// Runs `work`, which ends when its token is cancelled; the first signal cancels it. Stopping on
+/// request is a success: the host restarts processes that end otherwise. A second signal ends the
+/// process at once.
+pub(crate) fn until_signal<F: Future<Output = CommandResult>>(
+    jobs: usize,
+    work: impl FnOnce(CancellationToken) -> F,
+) -> CommandResult {
+    let runtime = threads::runtime(jobs)?;
+    let outcome = runtime.block_on(async {
+        let stop = CancellationToken::new();
+        let signals = async {
+            interrupted().await;
+            stop.cancel();
+            interrupted().await;
+        };
+        tokio::select! {
+            outcome = Box::pin(work(stop.clone())) => outcome,
+            () = signals => Err(CommandFailure::new(INTERRUPTED, "stopped by a second signal")),
+        }
+    });
+    // Do not wait for blocked threads, such as a decoder.
+    runtime.shutdown_background();
+    outcome
 }

@@ -9,9 +9,8 @@ use std::thread::{Builder, available_parallelism};
 
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio_util::sync::CancellationToken;
 
-use crate::cli::exit::{CommandFailure, CommandResult, ERRORS, INTERRUPTED};
+use crate::cli::exit::{CommandFailure, ERRORS};
 
 /// Threads in addition to the runtime's and the jobs': they draw bars, read a stream, download,
 /// resolve host names, read files.
@@ -93,30 +92,4 @@ pub(crate) fn interrupted() -> impl Future<Output = ()> {
         let waits = signals.iter_mut().map(|signal| Box::pin(signal.recv()));
         futures::future::select_all(waits).await;
     }
-}
-
-/// Runs `work`, which ends when its token is cancelled; the first signal cancels it. Stopping on
-/// request is a success: the host restarts processes that end otherwise. A second signal ends the
-/// process at once.
-#[cfg(feature = "replicate")]
-pub(crate) fn until_signal<F: Future<Output = CommandResult>>(
-    jobs: usize,
-    work: impl FnOnce(CancellationToken) -> F,
-) -> CommandResult {
-    let runtime = runtime(jobs)?;
-    let outcome = runtime.block_on(async {
-        let stop = CancellationToken::new();
-        let signals = async {
-            interrupted().await;
-            stop.cancel();
-            interrupted().await;
-        };
-        tokio::select! {
-            outcome = Box::pin(work(stop.clone())) => outcome,
-            () = signals => Err(CommandFailure::new(INTERRUPTED, "stopped by a second signal")),
-        }
-    });
-    // Do not wait for blocked threads, such as a decoder.
-    runtime.shutdown_background();
-    outcome
 }

@@ -5,7 +5,7 @@
 //! size of the data they took them for. The same data comes back every night, so last night's
 //! seconds are the best available prediction.
 //!
-//! [`file`] reads and writes it. The caller supplies the time.
+//! [`mod@file`] reads and writes it. The caller supplies the time.
 
 pub mod file;
 mod formats;

@@ -39,6 +39,7 @@ impl Plan {
                 after,
                 locks: vec![(table, LockMode::ShareUpdateExclusive)],
                 why: None,
+                alone: false,
                 size: 0,
                 cost: 0,
                 rank: 0,

@@ -75,6 +75,7 @@ impl Plan {
                     after: Vec::new(),
                     locks: Vec::new(),
                     why: None,
+                    alone: false,
                     size: size(place).unwrap_or(0),
                     cost: 0,
                     rank: 0,
@@ -300,6 +301,11 @@ impl Links {
             needs.extend(self.blobs);
         }
         needs
+    }
+
+    /// The TABLE DATA entries of a TABLE entry.
+    pub(super) fn data_of(&self, table: DumpId) -> &[DumpId] {
+        self.data_of.get(&table).map_or(&[], Vec::as_slice)
     }
 
     /// The TABLE entries among an entry's dependencies.

@@ -97,6 +97,9 @@ pub struct Job {
     pub locks: Vec<(DumpId, LockMode)>,
     /// The reason, in words, why it waits for jobs that its entry does not depend on.
     pub why: Option<String>,
+    /// Whether these are rows that functions read or write meanwhile, possibly those of another
+    /// table: one session loads them, not frozen.
+    pub alone: bool,
     /// Bytes of archived data that the work grows with.
     pub size: u64,
     /// Its predicted cost, in microseconds.

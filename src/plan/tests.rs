@@ -13,6 +13,7 @@ pub(crate) fn job(entry: usize) -> Job {
         after: vec![],
         locks: vec![],
         why: None,
+        alone: false,
         size: 0,
         cost: 0,
         rank: 0,

@@ -2,16 +2,22 @@
 
 /// The length of the identifier at the start of `text`, including quotes.
 pub(crate) fn identifier(text: &str) -> Option<usize> {
-    let bytes = text.as_bytes();
-    if bytes.first() != Some(&b'"') {
-        let end = text.find(|c: char| !(c.is_alphanumeric() || c == '_' || c == '$'));
-        return Some(end.unwrap_or(text.len())).filter(|length| *length > 0);
+    if text.starts_with('"') {
+        return quotation(text);
     }
-    let mut at = 1;
+    let end = text.find(|c: char| !(c.is_alphanumeric() || c == '_' || c == '$'));
+    Some(end.unwrap_or(text.len())).filter(|length| *length > 0)
+}
+
+/// The length of the quoted identifier or literal at the start of `text`, including quotes. Quotes
+/// inside it are doubled.
+pub(crate) fn quotation(text: &str) -> Option<usize> {
+    let bytes = text.as_bytes();
+    let (quote, mut at) = (bytes.first()?, 1);
     loop {
         match bytes.get(at)? {
-            b'"' if bytes.get(at + 1) == Some(&b'"') => at += 2,
-            b'"' => return Some(at + 1),
+            byte if byte == quote && bytes.get(at + 1) == Some(quote) => at += 2,
+            byte if byte == quote => return Some(at + 1),
             _ => at += 1,
         }
     }

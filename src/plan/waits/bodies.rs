@@ -4,20 +4,32 @@ use std::collections::{HashMap, HashSet};
 
 use crate::archive::{Desc, Entry};
 
-/// Words in bodies that read objects they do not name, mostly through dynamic SQL.
-const DYNAMIC: [&str; 10] = [
-    "execute",
-    "dblink",
-    "crosstab",
-    "connectby",
+/// Functions that read objects they do not name, mostly because they run SQL given as text, and
+/// catalog columns that show what other jobs do.
+const INDIRECT: [&str; 14] = [
     "ts_stat",
     "ts_rewrite",
+    "xpath_table",
     // Large objects have no names.
     "lo_get",
     "lo_open",
     "loread",
     "pg_largeobject",
+    "pg_matviews",
+    "relispopulated",
+    "relpages",
+    "reltuples",
+    // The symbols of functions with other names (`pg_proc.dat`).
+    "ts_stat1",
+    "ts_stat2",
+    "tsquery_rewrite_query",
 ];
+
+/// The beginnings of names of such functions in extensions.
+const INDIRECT_FAMILIES: [&str; 3] = ["dblink", "crosstab", "connectby"];
+
+/// Built-in functions that use a sequence.
+const OF_SEQUENCES: [&str; 4] = ["nextval", "currval", "setval", "pg_sequence_last_value"];
 
 /// Languages whose functions run no SQL visible in the archive.
 const COMPILED: [&str; 2] = ["c", "internal"];
@@ -35,7 +47,9 @@ pub(super) fn is_function(entry: &Entry) -> bool {
     let mut languages = languages(&entry.defn).peekable();
     matches!(entry.desc, Desc::Function | Desc::Procedure)
         && (languages.peek().is_none()
-            || languages.any(|language| !COMPILED.contains(&language.as_str())))
+            || languages.any(|language| !COMPILED.contains(&language.as_str()))
+            // Its text is a symbol.
+            || words(&entry.defn).iter().any(|word| is_indirect(word)))
 }
 
 /// Whether everything a body does is visible in its text.
@@ -57,19 +71,22 @@ fn languages(definition: &str) -> impl Iterator<Item = String> + '_ {
 pub(super) fn is_dynamic(text: &str, words: &HashSet<String>) -> bool {
     let is_escaped = |at: usize| text[..at].ends_with(['U', 'u']);
     text.match_indices("&\"").any(|(at, _)| is_escaped(at))
-        || DYNAMIC.iter().any(|word| words.contains(*word))
-        || words.iter().any(|word| word.contains("_to_xml") || word.starts_with("dblink_"))
+        || words.contains("execute")
+        || words.iter().any(|word| is_indirect(word))
 }
 
-/// Whether a definition calls a built-in function that runs SQL given as text.
-pub(super) fn runs_text(definition: &str) -> bool {
-    let names = definition
-        .match_indices('(')
-        .map(|(at, _)| definition[..at].rsplit(|c| !is_inside(c)).next().unwrap_or_default());
-    // `EXECUTE` is a statement, or a trigger's.
-    names.filter(|name| *name != "execute").any(|name| {
-        DYNAMIC.contains(&name) || name.contains("_to_xml") || name.starts_with("dblink_")
-    })
+/// Whether a function of this name, or with this symbol, reads objects it does not name.
+pub(super) fn is_indirect(name: &str) -> bool {
+    // The symbols of functions for large objects (`be-fsstubs.c`).
+    INDIRECT.contains(&name.strip_prefix("be_").unwrap_or(name))
+        || INDIRECT_FAMILIES.iter().any(|family| name.starts_with(family))
+        || name.contains("_to_xml")
+        || (name.starts_with("pg_") && name.ends_with("_size") && name != "pg_column_size")
+}
+
+/// Whether a name is that of a built-in function that uses a sequence.
+pub(super) fn is_of_sequences(name: &str) -> bool {
+    OF_SEQUENCES.contains(&name)
 }
 
 /// The words of a text in lower case, and its operators. A quoted identifier may be several words.
@@ -116,22 +133,18 @@ fn may_be_truncated(name: &str) -> bool {
     name.chars().map(width).sum::<usize>() > LONGEST - 4
 }
 
-/// The operators of a text. Comments are not recognized: what is in one counts, too.
+/// The operators of a text without comments.
 pub(super) fn operators(text: &str) -> impl Iterator<Item = &str> {
     let runs = text.split(|c| !OPERATOR.contains(c)).filter(|run| !run.is_empty());
     runs.flat_map(|run| {
-        // A run may start with the end of a comment, or with the `=` of `:=`.
-        let ends = run.match_indices("*/").map(|(at, end)| at + end.len());
-        let assigned = run.starts_with('=').then_some(1);
-        let starts = std::iter::once(0).chain(ends).chain(assigned);
+        // A run may start with the `=` of `:=`.
+        let starts = std::iter::once(0).chain(run.starts_with('=').then_some(1));
         starts.flat_map(|start| lexed(&run[start..]))
     })
 }
 
-/// The operators of a run of their characters, up to a comment (`scan.l`).
-fn lexed(run: &str) -> impl Iterator<Item = &str> {
-    let comment = run.find("--").unwrap_or(run.len()).min(run.find("/*").unwrap_or(run.len()));
-    let mut rest = &run[..comment];
+/// The operators of a run of their characters (`scan.l`).
+fn lexed(mut rest: &str) -> impl Iterator<Item = &str> {
     std::iter::from_fn(move || {
         // Only an operator with one of these may end in a sign.
         let signs = match rest.contains(|c| "~!@#^&|`?%".contains(c)) {
@@ -160,7 +173,7 @@ fn split(text: &str) -> impl Iterator<Item = &str> {
 }
 
 /// Whether an identifier may contain this without quotes.
-fn is_inside(character: char) -> bool {
+pub(super) fn is_inside(character: char) -> bool {
     character.is_alphanumeric() || matches!(character, '_' | '$') || !character.is_ascii()
 }
 
@@ -201,14 +214,27 @@ impl Names {
         }
     }
 
-    /// The places of entries named by a text with these words.
+    /// The places of entries that a text with these words may use.
     pub(super) fn among<'n>(
+        &'n self,
+        words: &'n HashSet<String>,
+    ) -> impl Iterator<Item = usize> + 'n {
+        self.named(words).chain(self.unnamed())
+    }
+
+    /// The places of entries named by a text with these words.
+    pub(super) fn named<'n>(
         &'n self,
         words: &'n HashSet<String>,
     ) -> impl Iterator<Item = usize> + 'n {
         let named = words.iter().filter_map(|word| self.by_first.get(word)).flatten();
         let named = named.filter(|(others, _)| others.iter().all(|word| words.contains(word)));
-        named.map(|(_, place)| *place).chain(self.wordless.iter().copied())
+        named.map(|(_, place)| *place)
+    }
+
+    /// The places of entries that any body may use.
+    pub(super) fn unnamed(&self) -> impl Iterator<Item = usize> + '_ {
+        self.wordless.iter().copied()
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -218,6 +244,7 @@ impl Names {
 
 #[cfg(test)]
 mod tests {
+    use super::super::comments::without_comments;
     use super::*;
     use crate::archive::tests::entry::bare;
 
@@ -252,7 +279,7 @@ mod tests {
 
     #[test]
     fn operators_are_lexed_as_by_the_server() {
-        let found = |text: &str| operators(text).map(str::to_owned).collect::<HashSet<_>>();
+        let found = |text: &str| words(&without_comments(text));
         for (text, operator) in [
             ("SELECT a /* plus */@# 0", "@#"),
             ("SELECT a @#/* plus */ 0", "@#"),

@@ -9,20 +9,27 @@ use crate::plan::{JobId, Plan, Step};
 use crate::select::Pass;
 
 impl Plan {
-    /// Makes rows whose table calls functions that read tables wait for all rows before them. Later
-    /// rows that these functions may read wait in turn.
+    /// Makes rows whose table calls functions that read other tables wait for all rows before them.
+    /// Later rows that these functions may read wait in turn. The value of a sequence comes after
+    /// the rows before it that may draw a number: those whose functions read anything, and those of
+    /// existing tables, with triggers or defaults unknown here.
     pub(super) fn rows_that_call(&mut self, order: &Order<'_>, calls: &mut Calls<'_>) {
-        let created: HashSet<DumpId> =
-            self.prelude.iter().map(|place| order.entries[*place].dump_id).collect();
+        let created = self.prelude.iter().map(|place| order.entries[*place].dump_id);
+        let created: HashSet<DumpId> = created.filter(|table| !calls.has_found(*table)).collect();
         let mut chain = Chain::default();
         let mut last_reader: HashMap<DumpId, JobId> = HashMap::new();
         let mut reads_anything = None;
         let mut of_tables = None;
+        let (mut drawing, mut first_after) = (Vec::new(), None);
         for id in self.rows(order) {
             let entry = order.entry(self, id);
             if entry.desc == Desc::SequenceSet {
-                // A row inserted by such a function may draw a number without naming the sequence.
-                self.jobs[id.0].after.extend(chain.last);
+                self.jobs[id.0].after.extend(first_after);
+                if !drawing.is_empty() {
+                    // The next ones wait for this one.
+                    self.jobs[id.0].after.append(&mut drawing);
+                    first_after = Some(id);
+                }
             }
             let Some(table) = entry.dependencies.first().copied() else {
                 chain.other(id);
@@ -35,10 +42,15 @@ impl Plan {
                 functions = calls.of(table);
                 if !created.contains(&table) {
                     // The table already has its triggers and indexes.
+                    drawing.push(id);
                     let of_tables = of_tables.get_or_insert_with(|| order.of_tables());
+                    // COPY fires no rules, and is refused where policies apply.
+                    let applies = |own: &&&Entry| {
+                        entry.copy_stmt.is_empty() || !matches!(own.desc, Desc::Rule | Desc::Policy)
+                    };
                     // A partition has those of its partitioned table, too.
                     for table in order.tree.up(table) {
-                        let own = of_tables.get(&table).into_iter().flatten();
+                        let own = of_tables.get(&table).into_iter().flatten().filter(applies);
                         functions.extend(own.flat_map(|own| calls.of_definition(own)));
                     }
                 }
@@ -47,6 +59,14 @@ impl Plan {
                 chain.other(id);
                 continue;
             };
+            if drawing.last() != Some(&id) {
+                drawing.push(id);
+            }
+            self.jobs[id.0].alone = true;
+            if order.is_of(&reads, table) {
+                chain.other(id);
+                continue;
+            }
             let action = calls.action(&functions);
             chain.reader(self, id, format!("waits for all rows before it: it {action}"));
             match reads {
@@ -164,6 +184,12 @@ impl Chain {
 }
 
 impl<'a> Order<'a> {
+    /// Whether only these rows are read: all of their table, which has no parts.
+    fn is_of(&self, reads: &Reads, table: DumpId) -> bool {
+        let is_own = matches!(reads, Reads::Of(tables) if tables.iter().all(|of| *of == table));
+        is_own && self.tree.below(table).is_empty() && self.links.data_of(table).len() < 2
+    }
+
     /// The entries involved when rows are inserted into a table that is already complete.
     fn of_tables(&self) -> HashMap<DumpId, Vec<&'a Entry>> {
         let mut all: HashMap<_, Vec<_>> = HashMap::new();
@@ -179,7 +205,12 @@ impl<'a> Order<'a> {
             )
         };
         for entry in self.entries.iter().filter(takes_part) {
-            for table in self.tables(entry) {
+            let tables = self.tables(entry);
+            // A rule or policy may depend on other tables; a view may have rules, too.
+            let is_own = |on: &DumpId| self.links.is_child(*on, entry, self.entries);
+            let own = entry.dependencies.iter().copied().filter(is_own);
+            let own: Vec<DumpId> = own.collect();
+            for table in if own.is_empty() { tables } else { own } {
                 all.entry(table).or_default().push(entry);
             }
         }

@@ -1,53 +1,154 @@
-//! Calls that only the text of a definition shows, not its dependencies.
+//! What the text of a definition names and its dependencies do not show: tables, sequences and
+//! functions.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
-use super::bodies::{Names, is_function, operators, runs_text, words};
+use super::bodies::{
+    Names, is_dynamic, is_function, is_indirect, is_inside, is_of_sequences, is_readable, words,
+};
+use super::comments::without_comments;
 use crate::archive::{Desc, DumpId, Entry};
+use crate::sql::scan::{identifier, qualified, quotation};
 
-/// Built-in functions that use a sequence.
-const OF_SEQUENCES: [&str; 4] = ["nextval", "currval", "setval", "pg_sequence_last_value"];
+/// What a text names.
+#[derive(Debug, Default)]
+pub(super) struct Named {
+    /// Words that may be names of anything.
+    pub(super) words: HashSet<String>,
+    /// In an expression, the names of the functions that it calls.
+    pub(super) calls: HashSet<String>,
+    /// Whether it uses casts and operator classes that its entry does not depend on.
+    pub(super) is_body: bool,
+}
 
-/// What definitions use through built-in functions: the places of sequences. A definition that runs
-/// SQL given as text, and may read anything, has its own place.
-pub(super) fn used_by_text(entries: &[Entry]) -> HashMap<DumpId, BTreeSet<usize>> {
-    let mut sequences = Names::default();
-    for (place, entry) in entries.iter().enumerate() {
-        if entry.desc == Desc::Sequence {
-            sequences.add(entry, place);
+impl Named {
+    /// What an entry's text names, or `None` if it may read objects that it does not name.
+    pub(super) fn by(entry: &Entry) -> Option<Self> {
+        if is_function(entry) {
+            let text = without_comments(&entry.defn);
+            let words = words(&text);
+            let is_complete = is_readable(entry) && !is_dynamic(&text, &words);
+            return is_complete.then_some(Self { words, is_body: true, ..Self::default() });
         }
+        let is_query = is_query(entry);
+        let mut named = match is_query {
+            true => Self { words: words(&evaluated(entry)), is_body: true, ..Self::default() },
+            false => Self::by_expression(&evaluated(entry)),
+        };
+        if matches!(entry.desc, Desc::Rule | Desc::Policy) {
+            // These depend on their operators and casts.
+            named.words.retain(|word| word.starts_with(is_inside));
+            named.is_body = false;
+        }
+        if matches!(entry.desc, Desc::Domain | Desc::Type | Desc::Aggregate) {
+            named = Self { words: words(&entry.defn), is_body: true, ..named };
+        }
+        if entry.desc == Desc::Table {
+            // An INSERT in a function evaluates the defaults.
+            let defaults = parts(&entry.defn).into_iter().filter(Part::is_default);
+            let calls = defaults.flat_map(|part| Self::by_expression(part.text).calls);
+            named.calls.extend(calls.filter(|name| !is_of_sequences(name)));
+        }
+        let mut indirect = named.words.iter().filter(|_| is_query).chain(&named.calls);
+        indirect.all(|name| !is_indirect(name)).then_some(named)
     }
-    let mut used: HashMap<DumpId, BTreeSet<usize>> = HashMap::new();
-    for (place, entry) in entries.iter().enumerate().filter(|(_, entry)| has_expressions(entry)) {
-        let text = evaluated(entry);
-        let mut own = BTreeSet::new();
-        if OF_SEQUENCES.iter().any(|name| text.contains(name)) {
-            own.extend(sequences.among(&words(&text)));
+
+    /// What an expression names: a column may have the name of a table, so only functions count,
+    /// and literals that are cast to a table, or are arguments of functions other than the
+    /// system's. The server writes the names of these with their schemas (`generate_function_name`
+    /// in `ruleutils.c`).
+    fn by_expression(text: &str) -> Self {
+        let mut named = Self::default();
+        // For each open parenthesis, whether such arguments are in it.
+        let mut open: Vec<bool> = Vec::new();
+        let (mut rest, mut before) = (text, "");
+        while let Some(first) = rest.chars().next() {
+            let is_in_arguments = open.last() == Some(&true);
+            let length = match first {
+                '\'' => {
+                    let length = quotation(rest).unwrap_or(rest.len());
+                    if is_in_arguments || rest[length..].starts_with("::regclass") {
+                        named.words.extend(words(&rest[..length]));
+                    }
+                    length
+                }
+                '(' => {
+                    open.push(is_in_arguments);
+                    1
+                }
+                ')' => {
+                    open.pop();
+                    1
+                }
+                _ => match qualified(rest).or_else(|| identifier(rest)) {
+                    Some(length) if rest[length..].starts_with('(') => {
+                        let name = &rest[..length];
+                        let schema = identifier(name).map_or("", |end| &name[..end]);
+                        let is_trigger = ["FUNCTION", "PROCEDURE"].contains(&before);
+                        let is_other = schema != name && schema != "pg_catalog";
+                        named.calls.extend(words(name));
+                        open.push(is_in_arguments || is_other || is_trigger);
+                        length + 1
+                    }
+                    Some(length) => {
+                        before = &rest[..length];
+                        length
+                    }
+                    None => first.len_utf8(),
+                },
+            };
+            rest = &rest[length..];
         }
-        if runs_text(&text) {
-            own.insert(place);
-        }
-        if !own.is_empty() {
-            used.insert(entry.dump_id, own);
-        }
+        named
     }
-    used
+
+    /// Whether it uses a sequence, possibly one that it does not name.
+    pub(super) fn uses_sequences(&self) -> bool {
+        self.words.iter().chain(&self.calls).any(|name| is_of_sequences(name))
+    }
+}
+
+/// The definitions that read more than their dependencies show, by their own places.
+pub(super) fn reading_by_text(
+    entries: &[Entry],
+    nameable: &Names,
+) -> HashMap<DumpId, BTreeSet<usize>> {
+    let reads = |entry: &Entry| {
+        let expression = || Named::by_expression(&evaluated(entry));
+        let named = match entry.desc {
+            Desc::Rule | Desc::Policy => Named::by(entry),
+            // These depend on what their queries name.
+            Desc::View | Desc::MaterializedView => Named::by(entry).map(|_| expression()),
+            _ => Some(expression()),
+        };
+        named.is_none_or(|named| {
+            named.uses_sequences()
+                || named.calls.iter().any(|name| is_indirect(name))
+                || nameable.named(&named.words).next().is_some()
+        })
+    };
+    let all = entries.iter().enumerate().filter(|(_, entry)| has_expressions(entry));
+    let reading = all.filter(|(_, entry)| reads(entry));
+    reading.map(|(place, entry)| (entry.dump_id, BTreeSet::from([place]))).collect()
 }
 
 /// Whether the definition contains expressions or a query.
-fn has_expressions(entry: &Entry) -> bool {
-    matches!(
-        entry.desc,
-        Desc::Table
-            | Desc::Domain
-            | Desc::View
-            | Desc::MaterializedView
-            | Desc::CheckConstraint
-            | Desc::Constraint
-            | Desc::Index
-            | Desc::Trigger
-            | Desc::Policy
-    )
+pub(super) fn has_expressions(entry: &Entry) -> bool {
+    is_query(entry)
+        || matches!(
+            entry.desc,
+            Desc::Table
+                | Desc::Domain
+                | Desc::CheckConstraint
+                | Desc::Constraint
+                | Desc::Index
+                | Desc::Trigger
+        )
+}
+
+/// Whether the definition is a query, or contains any.
+fn is_query(entry: &Entry) -> bool {
+    matches!(entry.desc, Desc::View | Desc::MaterializedView | Desc::Rule | Desc::Policy)
 }
 
 /// The text of a definition that rows can evaluate: without defaults, which COPY skips.
@@ -56,6 +157,17 @@ fn evaluated(entry: &Entry) -> String {
         Desc::Table => {
             let parts = parts(&entry.defn).into_iter();
             parts.filter(|part| !part.is_default()).map(|part| part.text).collect()
+        }
+        // Without the name of its table. Rows fire no other rules (`pg_get_ruledef`).
+        Desc::Rule => {
+            let (_, text) = entry.defn.split_once("ON INSERT TO ").unwrap_or_default();
+            text[qualified(text).unwrap_or_default()..].to_owned()
+        }
+        // The expressions come last (`dumpPolicy` in `pg_dump.c`).
+        Desc::Policy => {
+            let starts = [" USING (", " WITH CHECK ("].map(|word| entry.defn.find(word));
+            let start = starts.into_iter().flatten().min().unwrap_or(entry.defn.len());
+            entry.defn[start..].to_owned()
         }
         // The constraints come last (`dumpDomain` in `pg_dump.c`).
         Desc::Domain => {
@@ -133,61 +245,10 @@ fn parts(definition: &str) -> Vec<Part<'_>> {
     parts
 }
 
-/// For each operator that has any, the places of those that the server may use instead of it: its
-/// negator in `NOT (…)` (`negate_clause` in `prepqual.c`), its commutator with exchanged operands,
-/// and theirs. pg_dump records no dependency on them.
-pub(super) fn alternatives(entries: &[Entry]) -> HashMap<DumpId, BTreeSet<usize>> {
-    let mut by_name: HashMap<&str, Vec<usize>> = HashMap::new();
-    for (place, entry) in entries.iter().enumerate() {
-        if entry.desc == Desc::Operator {
-            by_name.entry(&entry.tag).or_default().push(place);
-        }
-    }
-    let others = |place: usize| {
-        let definition = &entries[place].defn;
-        let mut others = Vec::new();
-        for (attribute, exchanged) in [("COMMUTATOR", true), ("NEGATOR", false)] {
-            let names = operators(attribute_of(definition, attribute).unwrap_or_default());
-            let named = names.filter_map(|name| by_name.get(name)).flatten();
-            others.extend(named.filter(|other| {
-                let (left, right) = operands(definition);
-                let expected = if exchanged { (right, left) } else { (left, right) };
-                operands(&entries[**other].defn) == expected
-            }));
-        }
-        others
-    };
-    let mut all = HashMap::new();
-    for place in by_name.values().flatten() {
-        let (mut left, mut found) = (vec![*place], BTreeSet::from([*place]));
-        while let Some(at) = left.pop() {
-            left.extend(others(at).into_iter().filter(|other| found.insert(*other)));
-        }
-        if found.len() > 1 {
-            all.insert(entries[*place].dump_id, found);
-        }
-    }
-    all
-}
-
-/// The types of an operator's operands.
-fn operands(definition: &str) -> (Option<&str>, Option<&str>) {
-    (attribute_of(definition, "LEFTARG"), attribute_of(definition, "RIGHTARG"))
-}
-
-/// An attribute of an operator: pg_dump writes one a line (`dumpOpr` in `pg_dump.c`).
-fn attribute_of<'a>(definition: &'a str, name: &str) -> Option<&'a str> {
-    let lines = definition.lines().map(str::trim);
-    let mut values = lines.filter_map(|line| line.strip_prefix(name)?.strip_prefix(" = "));
-    values.next().map(|value| value.trim_end_matches(','))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::archive::tests::entry::bare;
-
-    const NONE: Vec<usize> = Vec::new();
 
     fn named(desc: Desc, id: i32, tag: &str, defn: &str) -> Entry {
         Entry { tag: tag.into(), defn: defn.into(), ..bare(id, desc) }
@@ -221,51 +282,65 @@ mod tests {
 
     #[test]
     fn text_for_built_ins_is_found() {
-        let used = |desc: Desc, defn: &str| {
-            let entries = [named(Desc::Sequence, 1, "s", ""), named(desc, 2, "t", defn)];
-            used_by_text(&entries).remove(&DumpId(2)).into_iter().flatten().collect::<Vec<_>>()
+        let reads = |desc: Desc, defn: &str| {
+            let mut nameable = Names::default();
+            nameable.add(&named(Desc::Table, 1, "codes", ""), 0);
+            let entries = [named(desc, 2, "t", defn)];
+            !reading_by_text(&entries, &nameable).is_empty()
         };
-        let table = |inside: &str| format!("CREATE TABLE public.t (\n{inside}\n);\n");
         let sequence = "nextval('public.s'::regclass)";
-        let of = |inside: &str| used(Desc::Table, &table(inside));
-        assert_eq!(of(&format!("    n int,\n    CONSTRAINT c CHECK (({sequence} > 0))")), [0]);
-        assert_eq!(of(&format!("    n bigint DEFAULT {sequence} NOT NULL")), NONE);
-        assert_eq!(of("    CONSTRAINT c CHECK ((ts_rewrite(q, 'SELECT'::text) = q))"), [1]);
-        assert_eq!(of("    CONSTRAINT c CHECK ((query_to_xml('SELECT'::text) IS NULL))"), [1]);
-        assert_eq!(of("    ts_rewrite text,\n    CONSTRAINT c CHECK ((kind = 's'::text))"), NONE);
-        let domain = |defn: &str| used(Desc::Domain, defn);
-        assert_eq!(domain(&format!("CREATE DOMAIN d AS int DEFAULT {sequence};\n")), NONE);
-        assert_eq!(
-            domain(&format!("CREATE DOMAIN d AS int\n\tCONSTRAINT c CHECK ({sequence} > 0);\n")),
-            [0]
-        );
-    }
-
-    #[test]
-    fn negators_and_commutators_are_alternatives() {
-        let operator = |id, tag: &str, left: &str, more: &str| {
-            let defn = format!(
-                "CREATE OPERATOR public.{tag} (\n    FUNCTION = public.f,\n    LEFTARG = {left},\n    \
-                RIGHTARG = integer{more}\n);\n"
-            );
-            named(Desc::Operator, id, tag, &defn)
+        let table =
+            |inside: &str| reads(Desc::Table, &format!("CREATE TABLE public.t (\n{inside}\n);\n"));
+        assert!(table(&format!("    n int,\n    CONSTRAINT c CHECK (({sequence} > 0))")));
+        assert!(!table(&format!("    n bigint DEFAULT {sequence} NOT NULL")));
+        assert!(!table("    ts_rewrite text,\n    codes text CHECK ((kind = 'codes'::text))"));
+        let check = |expression: &str| {
+            reads(
+                Desc::CheckConstraint,
+                &format!("ALTER TABLE t\n    ADD CONSTRAINT c CHECK ({expression});\n"),
+            )
         };
-        let entries = [
-            operator(
-                1,
-                "===",
-                "integer",
-                ",\n    COMMUTATOR = OPERATOR(public.@==),\n    NEGATOR = OPERATOR(public.!==)",
-            ),
-            operator(2, "!==", "integer", ",\n    NEGATOR = OPERATOR(public.===)"),
-            operator(3, "!==", "text", ""),
-            operator(4, "@==", "integer", ""),
-            operator(5, "+", "integer", ""),
-        ];
-        let all = alternatives(&entries);
-        let of = |id| all.get(&DumpId(id)).into_iter().flatten().copied().collect::<Vec<_>>();
-        assert_eq!(of(1), [0, 1, 3]);
-        assert_eq!(of(2), [0, 1, 3]);
-        assert_eq!([of(3), of(4), of(5)], [NONE; 3]);
+        for expression in [
+            "(ts_rewrite(q, 'SELECT'::text) = q)",
+            "(query_to_xml('SELECT'::text) IS NULL)",
+            "(pg_relation_size('public.codes'::regclass) > 0)",
+            "(pg_table_size(id) > 0)",
+            "public.found(a, lower('select 1 from codes'::text))",
+        ] {
+            assert!(check(expression), "{expression}");
+        }
+        for expression in [
+            "(kind = ANY (ARRAY['codes'::text]))",
+            "(public.found(a, 'other'::text) AND (lower('codes'::text) = kind))",
+            "(pg_catalog.date_part('codes'::text, at) > codes(1))",
+            "(pg_column_size(codes) > 'it''s '::text)",
+        ] {
+            assert!(!check(expression), "{expression}");
+        }
+        let domain = |defn: &str| reads(Desc::Domain, defn);
+        assert!(!domain(&format!("CREATE DOMAIN d AS int DEFAULT {sequence};\n")));
+        assert!(domain(&format!(
+            "CREATE DOMAIN d AS int\n\tCONSTRAINT c CHECK ({sequence} > 0);\n"
+        )));
+        let trigger = |call: &str| {
+            let defn = "CREATE TRIGGER codes BEFORE INSERT ON public.t FOR EACH ROW \
+                WHEN ((new.kind = 'codes'::text)) EXECUTE ";
+            reads(Desc::Trigger, &format!("{defn}{call};\n"))
+        };
+        assert!(trigger("FUNCTION public.check('id', 'public.codes')"));
+        assert!(trigger("PROCEDURE check('codes')"));
+        assert!(!trigger("FUNCTION public.check('id')"));
+        let rule = |event: &str| {
+            let defn = "DO INSERT INTO public.log VALUES ((SELECT max(label) FROM public.codes))";
+            reads(
+                Desc::Rule,
+                &format!("CREATE RULE codes AS\n    ON {event} TO public.codes {defn};\n"),
+            )
+        };
+        assert!(rule("INSERT") && !rule("UPDATE"));
+        let policy = |using: &str| {
+            reads(Desc::Policy, &format!("CREATE POLICY codes ON public.codes USING ({using});\n"))
+        };
+        assert!(policy("(EXISTS ( SELECT 1 FROM public.codes))") && !policy("(id > 0)"));
     }
 }

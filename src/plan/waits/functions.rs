@@ -6,15 +6,15 @@
 //! as reading every table whose name occurs in its body, or in the body of a function or view that
 //! it names, and so on. A body that contains an operator from the archive calls the operator's
 //! function. It may also call the function of any cast or operator class, which need no name. A
-//! body with dynamic SQL may read any table.
+//! body with dynamic SQL may read any table, and so may one that reads a foreign table.
 //!
-//! A sequence that a definition uses by a built-in function counts as such a function, and so does
-//! a definition that runs SQL given as text.
+//! A definition whose text names more than its dependencies show counts as such a function.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use super::bodies::{Names, bare_name, is_dynamic, is_function, is_readable, words};
-use super::definitions::{alternatives, is_default_only, used_by_text};
+use super::bodies::{Names, bare_name, is_function, words};
+use super::definitions::{Named, has_expressions, is_default_only, reading_by_text};
+use super::operators::alternatives;
 use crate::archive::{Desc, DumpId, Entry, Section};
 use crate::sql::ident::qualified;
 
@@ -33,6 +33,10 @@ pub(super) struct Calls<'a> {
     unnoted: Names,
     /// What a body can name: tables and the like, and entries with SQL text.
     nameable: Names,
+    /// The places of all sequences.
+    sequences: Vec<usize>,
+    /// By table, the places of definitions that are not in the archive.
+    found: HashMap<DumpId, Vec<usize>>,
     reads: HashMap<Functions, Reads>,
     /// What a text names, by the place of its entry. `None` if that is unknown.
     named: HashMap<usize, Option<Vec<usize>>>,
@@ -61,35 +65,55 @@ impl<'a> Calls<'a> {
     /// Reads the entries of an archive. Those from place `noted` on are not in the archive but were
     /// found in the target. Entries come after their dependencies, or are functions.
     pub(super) fn new(entries: &'a [Entry], noted: usize) -> Self {
-        let mut called = called(entries);
+        let mut nameable = Names::default();
+        let mut found: HashMap<DumpId, Vec<usize>> = HashMap::new();
+        for (place, entry) in entries.iter().enumerate() {
+            let is_early = entry.section == Section::PreData;
+            if is_function(entry) || (is_early && (has_rows(entry) || has_text(entry))) {
+                nameable.add(entry, place);
+            }
+            if place >= noted && entry.desc != Desc::Table && has_expressions(entry) {
+                entry.dependencies.iter().for_each(|on| found.entry(*on).or_default().push(place));
+            }
+        }
+        let mut called = called(entries, &nameable);
         let compared = compared(entries, &called);
         // The comparisons of a CHECK (`GREATEST`, arrays, rows) are not recorded.
         for (id, functions) in &compared {
             called.entry(*id).or_default().extend(functions);
         }
         let (mut callable, mut unnoted) = (Names::default(), Names::default());
-        let mut nameable = Names::default();
         for (place, entry) in entries.iter().enumerate() {
-            let calls =
-                is_function(entry) || (is_unspoken(entry) && called.contains_key(&entry.dump_id));
-            if calls {
+            let calls_unnamed = is_unspoken(entry) && called.contains_key(&entry.dump_id);
+            if calls_unnamed {
+                nameable.add(entry, place);
+            }
+            if calls_unnamed || is_function(entry) {
                 callable.add(entry, place);
                 if place >= noted {
                     unnoted.add(entry, place);
                 }
             }
-            let is_early = entry.section == Section::PreData;
-            if calls || (is_early && (has_rows(entry) || has_text(entry))) {
-                nameable.add(entry, place);
-            }
         }
-        let (reads, named) = (HashMap::new(), HashMap::new());
-        Self { entries, called, compared, callable, unnoted, nameable, reads, named }
+        let is_sequence = |(_, entry): &(usize, &Entry)| entry.desc == Desc::Sequence;
+        let sequences = entries.iter().enumerate().filter(is_sequence);
+        Self {
+            entries,
+            called,
+            compared,
+            callable,
+            unnoted,
+            nameable,
+            sequences: sequences.map(|(place, _)| place).collect(),
+            found,
+            reads: HashMap::new(),
+            named: HashMap::new(),
+        }
     }
 
-    /// Whether there is any function that could be called.
-    pub(super) fn any(&self) -> bool {
-        !self.called.is_empty()
+    /// Whether the target has definitions of this table that are not in the archive.
+    pub(super) fn has_found(&self, table: DumpId) -> bool {
+        self.found.contains_key(&table)
     }
 
     /// The functions that an entry calls.
@@ -102,6 +126,8 @@ impl<'a> Calls<'a> {
     pub(super) fn of_definition(&self, entry: &Entry) -> Functions {
         let mut own = self.of(entry.dump_id);
         let names = match entry.desc {
+            // The target's catalog shows all that its own definitions call.
+            _ if entry.dump_id.0 < 0 => return own,
             Desc::Constraint if entry.defn.contains(" EXCLUDE ") => &self.callable,
             _ => &self.unnoted,
         };
@@ -131,24 +157,23 @@ impl<'a> Calls<'a> {
 
     /// What the first function that reads anything does, for messages.
     pub(super) fn action(&mut self, functions: &Functions) -> String {
-        let reading = functions.iter().find(|place| self.reads(&[**place].into()).is_some());
-        let action = |place: &usize| {
-            let entry = &self.entries[*place];
-            let name = qualified(entry.namespace.as_deref(), bare_name(entry));
-            match self.runs_text(*place) {
-                true => "runs SQL given as text".to_owned(),
-                false if is_function(entry) => format!("calls {name}()"),
-                false => format!("uses {name}"),
-            }
+        let first = |own: &mut Self, places: Vec<usize>| {
+            places.into_iter().find(|place| own.reads(&[*place].into()).is_some())
         };
-        reading.map(action).unwrap_or_default()
-    }
-
-    /// Whether this is a definition that runs SQL given as text.
-    fn runs_text(&self, place: usize) -> bool {
+        let Some(mut place) = first(self, functions.iter().copied().collect()) else {
+            return String::new();
+        };
+        if !is_function(&self.entries[place]) {
+            let Some(named) = self.named_in(place) else { return "may read anything".to_owned() };
+            let others = named.iter().copied().filter(|other| *other != place).collect();
+            place = first(self, others).unwrap_or(place);
+        }
         let entry = &self.entries[place];
-        let own = self.called.get(&entry.dump_id);
-        !is_function(entry) && own.is_some_and(|own| own.contains(&place))
+        let name = qualified(entry.namespace.as_deref(), bare_name(entry));
+        match is_function(entry) {
+            true => format!("calls {name}()"),
+            false => format!("uses {name}"),
+        }
     }
 
     /// The functions that pg_dump writes after the rows among those that these call, as far as the
@@ -162,8 +187,11 @@ impl<'a> Calls<'a> {
 
     fn look(&mut self, functions: &Functions) -> Reads {
         let (reached, is_complete) = self.reach(functions);
-        let tables = reached.iter().map(|place| &self.entries[*place]).filter(|e| has_rows(e));
-        match is_complete {
+        let reached = reached.iter().map(|place| &self.entries[*place]);
+        // A foreign table may show any table of this database, too.
+        let is_foreign = reached.clone().any(|entry| entry.desc == Desc::ForeignTable);
+        let tables = reached.filter(|entry| has_rows(entry));
+        match is_complete && !is_foreign {
             true => Reads::Of(tables.map(|entry| entry.dump_id).collect()),
             false => Reads::Anything,
         }
@@ -174,8 +202,12 @@ impl<'a> Calls<'a> {
     fn reach(&mut self, functions: &Functions) -> (HashSet<usize>, bool) {
         let mut left: Vec<usize> = functions.iter().copied().collect();
         let mut reached: HashSet<usize> = functions.iter().copied().collect();
-        let mut is_complete = !functions.iter().any(|place| self.runs_text(*place));
+        let mut is_complete = true;
         while let Some(place) = left.pop() {
+            // The functions of its query were called when it was filled.
+            if self.entries[place].desc == Desc::MaterializedView && !functions.contains(&place) {
+                continue;
+            }
             match self.named_in(place) {
                 Some(named) => {
                     left.extend(named.iter().copied().filter(|other| reached.insert(*other)));
@@ -189,34 +221,36 @@ impl<'a> Calls<'a> {
     /// What an entry's text names, and the functions that pg_dump records: those of implicit casts,
     /// and of the checks of a constructed row. `None` if it may read objects it does not name.
     fn named_in(&mut self, place: usize) -> Option<&[usize]> {
-        let (entry, nameable) = (&self.entries[place], &self.nameable);
-        let runs_text = self.runs_text(place);
-        let called = &self.called;
-        let named = self.named.entry(place).or_insert_with(|| {
-            // The functions of its query were called when it was filled.
-            let is_filled = entry.desc == Desc::MaterializedView;
-            if runs_text && !is_filled {
-                return None;
-            }
-            let noted = called.get(&entry.dump_id).filter(|_| !is_filled).into_iter().flatten();
-            let mut named: Vec<usize> = noted.copied().collect();
-            if has_text(entry) {
-                let words = words(&entry.defn);
-                if is_function(entry) && (!is_readable(entry) || is_dynamic(&entry.defn, &words)) {
-                    return None;
+        let entry = &self.entries[place];
+        if !self.named.contains_key(&place) {
+            let named = match has_text(entry) || has_expressions(entry) {
+                true => Named::by(entry),
+                false => Some(Named::default()),
+            };
+            let places = named.map(|named| {
+                let noted = self.called.get(&entry.dump_id).into_iter().flatten();
+                let found = self.found.get(&entry.dump_id).into_iter().flatten();
+                let mut places: Vec<usize> = noted.chain(found).copied().collect();
+                places.extend(self.nameable.named(&named.words));
+                places.extend(self.callable.named(&named.calls));
+                if named.is_body {
+                    places.extend(self.nameable.unnamed());
                 }
-                named.extend(nameable.among(&words));
-            }
-            Some(named)
-        });
-        named.as_deref()
+                if named.uses_sequences() {
+                    places.extend(&self.sequences);
+                }
+                places
+            });
+            self.named.insert(place, places);
+        }
+        self.named[&place].as_deref()
     }
 }
 
 /// The functions that each entry calls according to pg_dump's dependencies, and to the text of some
 /// definitions.
-fn called(entries: &[Entry]) -> HashMap<DumpId, Functions> {
-    let mut called: HashMap<DumpId, Functions> = used_by_text(entries);
+fn called(entries: &[Entry], nameable: &Names) -> HashMap<DumpId, Functions> {
+    let mut called: HashMap<DumpId, Functions> = reading_by_text(entries, nameable);
     for (place, entry) in entries.iter().enumerate().filter(|(_, entry)| is_function(entry)) {
         called.insert(entry.dump_id, Functions::from([place]));
     }

@@ -11,9 +11,11 @@
 
 mod bodies;
 mod callers;
+mod comments;
 mod definitions;
 mod functions;
 mod keys;
+mod operators;
 mod sequence;
 
 use std::collections::HashMap;
@@ -38,9 +40,7 @@ impl Plan {
         let mut rows = Rows::new(self.rows(order));
         self.behind_rows_of_domains(order, &mut rows);
         let mut calls = Calls::new(entries, entries.len());
-        if calls.any() {
-            self.behind_what_functions_read(order, &mut calls, &mut rows);
-        }
+        self.behind_what_functions_read(order, &mut calls, &mut rows);
         let keys = self.of_main(order, |entry| entry.desc == Desc::FkConstraint);
         self.before_row_security(order, &keys);
     }
@@ -48,10 +48,7 @@ impl Plan {
     /// Records which rows call functions that read tables, for a restore in the archive's order.
     pub(super) fn note_rows_that_call(&mut self, entries: &[Entry], links: &Links, tree: &Tree) {
         let order = &Order::new(entries, links, tree, self);
-        let mut calls = Calls::new(entries, entries.len());
-        if calls.any() {
-            self.rows_that_call(order, &mut calls);
-        }
+        self.rows_that_call(order, &mut Calls::new(entries, entries.len()));
     }
 
     /// Adds waits known to the target's catalog but not to the archive: `entries` are the archive's

@@ -1,6 +1,6 @@
 //! Dependencies between rows that the archive does not record, read from the target's catalog once
 //! the definitions exist: rows that an existing foreign key refers to (tables of extensions, and
-//! data without definitions), and rows read by functions that are not in the archive.
+//! data without definitions), and rows read by functions and definitions that are not in the archive.
 
 use std::collections::{HashMap, HashSet};
 
@@ -22,8 +22,8 @@ const KEYS: &str = "SELECT DISTINCT cn.nspname, c.relname, pn.nspname, p.relname
      WHERE contype = 'f' AND conrelid <> confrelid";
 
 /// Which table calls which function when rows are inserted: through a constraint, a generated
-/// column, a domain, a partition key, an index, a policy, a rule or a trigger, or through a DEFAULT
-/// if `{defaults}`. C functions and system functions are excluded; system objects have OIDs below
+/// column, a domain, a partition key, an index, a rule or a trigger, through a DEFAULT if
+/// `{defaults}`, through a policy if `{policies}`. C functions and system functions are excluded; system objects have OIDs below
 /// 16384 (`FirstNormalObjectId`).
 const CALLS: &str = "WITH RECURSIVE functions AS ( \
          SELECT p.oid FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_language l ON l.oid = prolang \
@@ -76,10 +76,33 @@ const CALLS: &str = "WITH RECURSIVE functions AS ( \
              AND class = 'pg_catalog.pg_trigger'::pg_catalog.regclass \
              WHERE tgenabled <> 'D' \
          UNION SELECT polrelid, function FROM callers JOIN pg_catalog.pg_policy p ON p.oid = id \
-             AND class = 'pg_catalog.pg_policy'::pg_catalog.regclass) \
+             AND class = 'pg_catalog.pg_policy'::pg_catalog.regclass WHERE {policies}) \
      SELECT nspname, relname, function FROM tables \
      JOIN pg_catalog.pg_class c ON c.oid = id \
      JOIN pg_catalog.pg_namespace n ON n.oid = relnamespace WHERE relkind IN ('r', 'p', 'm')";
+
+/// What runs when rows are inserted, with its text: triggers other than the system's if
+/// `{triggers}`, rules, policies if `{policies}`; what belongs to the table itself if `{table}`.
+const DEFINITIONS: &str = "SELECT kind, nspname, relname, name, text FROM ( \
+         SELECT 'TRIGGER' AS kind, tgrelid AS id, tgname AS name, \
+             pg_catalog.pg_get_triggerdef(oid) AS text FROM pg_catalog.pg_trigger \
+         WHERE tgfoid >= 16384 AND tgenabled <> 'D' AND {triggers} \
+         UNION ALL SELECT 'RULE', ev_class, rulename, pg_catalog.pg_get_ruledef(oid) \
+         FROM pg_catalog.pg_rewrite WHERE ev_type = '3' AND ev_enabled <> 'D' \
+         UNION ALL SELECT 'POLICY', polrelid, polname, pg_catalog.concat( \
+             ' USING (', pg_catalog.pg_get_expr(polqual, polrelid), \
+             ') WITH CHECK (', pg_catalog.pg_get_expr(polwithcheck, polrelid), ')') \
+         FROM pg_catalog.pg_policy WHERE {policies} \
+         UNION ALL SELECT 'CHECK CONSTRAINT', conrelid, conname, pg_catalog.pg_get_constraintdef(oid) \
+         FROM pg_catalog.pg_constraint WHERE contype IN ('c', 'x') AND {table} \
+         UNION ALL SELECT 'CHECK CONSTRAINT', adrelid, attname, pg_catalog.pg_get_expr(adbin, adrelid) \
+         FROM pg_catalog.pg_attrdef JOIN pg_catalog.pg_attribute ON attrelid = adrelid AND attnum = adnum \
+         WHERE attgenerated <> '' AND {table} \
+         UNION ALL SELECT 'INDEX', indrelid, '', pg_catalog.pg_get_indexdef(indexrelid) \
+         FROM pg_catalog.pg_index WHERE (indexprs IS NOT NULL OR indpred IS NOT NULL) AND {table} \
+     ) AS found JOIN pg_catalog.pg_class c ON c.oid = id \
+     JOIN pg_catalog.pg_namespace n ON n.oid = relnamespace \
+     WHERE c.oid >= 16384 AND relkind IN ('r', 'p')";
 
 /// Functions and views other than the system's.
 const NAMES: &str = "SELECT 'f', nspname, proname, p.oid FROM pg_catalog.pg_proc p \
@@ -127,11 +150,10 @@ pub(crate) async fn add_waits(lane: &mut Lane, plan: &mut Plan, costs: &Costs) {
     let mut reading = HashSet::new();
     for job in waiting {
         let entry = facts.entry(job.entry);
-        let Some(why) = &job.why else { continue };
-        if entry.desc == Desc::TableData {
+        if job.alone {
             reading.extend(entry.dependencies.first());
         }
-        if !in_order {
+        if let Some(why) = job.why.as_ref().filter(|_| !in_order) {
             let message = format!("{} {why}", entry.label());
             facts.events.send(Event::Note { message });
         }
@@ -165,7 +187,8 @@ async fn ask(lane: &mut Lane, plan: &mut Plan) -> Result<()> {
     Ok(())
 }
 
-/// Extends the archive's entries with the functions and tables it lacks, and plans with them.
+/// Extends the archive's entries with the functions, definitions and tables it lacks, and plans with
+/// them.
 async fn add_functions(facts: &Facts, session: &Session, plan: &mut Plan) -> Result<()> {
     let own = &facts.toc.entries;
     let Functions { mut found, of_archive } = functions(session, own).await?;
@@ -174,9 +197,7 @@ async fn add_functions(facts: &Facts, session: &Session, plan: &mut Plan) -> Res
         found.iter().map(|(oid, entry)| (oid.as_str(), entry.dump_id)).collect();
     let has_functions = found.iter().any(|(_, entry)| entry.desc == Desc::Function);
     if has_functions || !of_archive.is_empty() {
-        // A column of the target that the archive lacks gets its DEFAULT.
-        let defaults = if facts.with_schema { "false" } else { "true" };
-        for row in session.query_catalogue(&CALLS.replace("{defaults}", defaults)).await? {
+        for row in session.query_catalogue(&adapted(CALLS, facts)).await? {
             let [Some(schema), Some(table), Some(function)] = &row[..] else { continue };
             let of_archive = of_archive.get(function).into_iter().flatten();
             let of_target = numbers.get(function.as_str());
@@ -222,13 +243,50 @@ async fn add_functions(facts: &Facts, session: &Session, plan: &mut Plan) -> Res
                 all.push(Entry { namespace, tag, dependencies: called(entry), ..bare });
                 is_more = true;
             }
+            (Desc::SequenceSet, Some(sequence)) if present.insert(*sequence) => {
+                let bare = Entry::bare(sequence.0, Desc::Sequence, Section::PreData);
+                let (namespace, tag) = (entry.namespace.clone(), entry.tag.clone());
+                all.push(Entry { namespace, tag, ..bare });
+            }
             _ => {}
         }
     }
+    let tables = all.iter().filter(|entry| entry.desc == Desc::Table);
+    let tables = tables.map(|entry| (name(entry), entry.dump_id));
+    let tables: HashMap<(&str, &str), DumpId> = tables.collect();
+    let mut definitions = Vec::new();
+    for row in session.query_catalogue(&adapted(DEFINITIONS, facts)).await? {
+        let [Some(kind), Some(schema), Some(table), Some(name), Some(text)] = &row[..] else {
+            continue;
+        };
+        let Some(on) = tables.get(&(schema.as_str(), table.as_str())) else { continue };
+        let number = numbered(all.len() - noted + definitions.len());
+        let bare = Entry::bare(number, Desc::from_text(kind), Section::PostData);
+        let (namespace, tag) = (Some(schema.clone()), format!("{table} {name}"));
+        let (defn, dependencies) = (text.clone(), vec![*on]);
+        definitions.push(Entry { namespace, tag, defn, dependencies, ..bare });
+    }
+    is_more |= !definitions.is_empty();
+    all.extend(definitions);
     if is_more {
         plan.keep_order_by_catalog(&all, noted);
     }
     Ok(())
+}
+
+/// A query for what runs in this restore.
+fn adapted(query: &str, facts: &Facts) -> String {
+    let options = &facts.options;
+    let conditions = [
+        // A column of the target that the archive lacks gets its DEFAULT.
+        ("{defaults}", !facts.with_schema),
+        ("{table}", !facts.with_schema),
+        ("{triggers}", facts.with_schema || !options.disable_triggers),
+        ("{policies}", options.style.enable_row_security),
+    ];
+    conditions.iter().fold(query.to_owned(), |query, (name, holds)| {
+        query.replace(name, if *holds { "true" } else { "false" })
+    })
 }
 
 /// The target's functions and views.

@@ -32,6 +32,8 @@ pub struct Case<'a> {
     pub target: &'a str,
     /// Restore only data.
     pub data_only: bool,
+    /// Let policies apply to the rows.
+    pub row_security: bool,
     /// The restoring role, if it is not the superuser.
     pub role: Option<&'a str>,
     /// How many errors pg_restore reports; `None` for a random case.
@@ -50,6 +52,7 @@ impl Default for Case<'_> {
             dump: &["--format=custom"],
             target: "",
             data_only: false,
+            row_security: false,
             role: None,
             errors: Some(0),
             seed: None,
@@ -71,6 +74,7 @@ impl Case<'_> {
         let oracle = self.database(cluster);
         let mut args = vec!["--no-owner"];
         args.extend(self.data_only.then_some("--data-only"));
+        args.extend(self.row_security.then_some("--enable-row-security"));
         args.extend(self.role.iter().flat_map(|role| ["--username", role]));
         let by_pg_restore = oracle.pg_restore(archive, &args);
         let errors = by_pg_restore.stderr().matches("pg_restore: error: ").count();
@@ -145,6 +149,7 @@ impl Case<'_> {
         let style = Style {
             source: SourceSettings::of(&archive.toc),
             ownership: Ownership::Ignore,
+            enable_row_security: self.row_security,
             ..Style::default()
         };
         let options = RestoreOptions {

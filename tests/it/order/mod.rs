@@ -11,4 +11,5 @@ mod hidden;
 mod keys;
 mod passes;
 mod random;
+mod texts;
 mod told;

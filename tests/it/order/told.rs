@@ -17,7 +17,12 @@ fn plan_and_log_show_why_jobs_wait() {
         CREATE FUNCTION harmless(c int) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT c + 1';
         CREATE TABLE items (code int, label text GENERATED ALWAYS AS (label(code)) STORED);
         CREATE TABLE plain (code int CHECK (harmless(code) > 0));
-        CREATE INDEX by_label ON items (label(code));",
+        CREATE INDEX by_label ON items (label(code));
+        -- Reads at most its own rows: a name in a comment, and one of a query, are no other table.
+        CREATE FUNCTION total(c int) RETURNS bigint LANGUAGE sql IMMUTABLE AS $$
+            -- Not from codes.
+            WITH totals AS (SELECT c) SELECT count(*) /* of items */ FROM totals$$;
+        CREATE TABLE totals (code int CHECK (total(code) > 0));",
     );
     let rows = "waits for all rows before it: it calls public.label()";
     let index = "waits for all rows: its expression calls public.label()";

@@ -70,5 +70,5 @@ pub use sqlstate::{
 };
 pub use tls::SslMode;
 pub use transaction::{NotDone, TransactionId, TransactionOutcome};
-pub(crate) use trusted::TRUSTED;
+pub(crate) use trusted::{MEMBERSHIPS, TRUSTED, UntrustedCode, untrusted_code};
 pub use watch::TransactionStatus;

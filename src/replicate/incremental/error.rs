@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::drift::Drift;
 use super::settings::{CopySettings, IncrementalTable};
-use crate::server;
+use crate::server::{self, UntrustedCode};
 use crate::sql::ident::quoted;
 
 /// One of the two databases.
@@ -65,6 +65,14 @@ pub enum IncrementalError {
         owner: Box<str>,
         /// The role that would write to it.
         role: Box<str>,
+    },
+    /// Code of another role would run.
+    #[error("table {table}: {uses}")]
+    OthersCode {
+        /// The table.
+        table: IncrementalTable,
+        /// What uses it, and how to prevent that.
+        uses: Box<str>,
     },
     /// It is a view, a sequence or the like.
     #[error("{table} is not a table in the target")]
@@ -248,6 +256,11 @@ impl IncrementalError {
             Some("55P03") => Self::Busy { table, source: source.into() },
             _ => Self::Server { table, side, source: source.into() },
         }
+    }
+
+    /// Code of another role would run.
+    pub(super) fn uses(table: &IncrementalTable, code: &UntrustedCode) -> Self {
+        Self::OthersCode { table: table.clone(), uses: code.to_string().into() }
     }
 
     /// Whether a retry may succeed.

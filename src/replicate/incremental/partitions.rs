@@ -9,7 +9,7 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use super::catalogue::Relation;
+use super::catalogue::{Relation, refuse_named};
 use super::error::{IncrementalError, Side};
 use super::settings::{CopySettings, IncrementalTable};
 use super::snapshot::common;
@@ -115,6 +115,9 @@ impl fmt::Display for NewPartition {
 }
 
 /// The partitions that only the source has.
+///
+/// # Errors
+/// If a catalog cannot be read, or the key of a partition to create would use code of another role.
 pub(super) async fn find(
     settings: &CopySettings,
     table: &IncrementalTable,
@@ -144,7 +147,12 @@ pub(super) async fn find(
             literal(&new.table)
         );
         let is_taken = target.query_value(&sql).await.map_err(refused(Side::Target))?;
-        new.obstacle = (is_taken.as_deref() == Some("t")).then_some(Obstacle::Taken);
+        if is_taken.as_deref() == Some("t") {
+            new.obstacle = Some(Obstacle::Taken);
+            continue;
+        }
+        let name = qualified(Some(&new.schema), &new.table);
+        refuse_named(settings, target, table, &new.statements, ("new partition", &name)).await?;
     }
     Ok(found)
 }
@@ -152,7 +160,7 @@ pub(super) async fn find(
 /// Creates the partitions that only the source has, as far as possible.
 ///
 /// # Errors
-/// If a catalog cannot be read, or the target's session is lost.
+/// Those of [`find`], and if the target's session is lost.
 pub(super) async fn follow(
     settings: &CopySettings,
     table: &IncrementalTable,

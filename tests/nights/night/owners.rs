@@ -7,9 +7,9 @@ use super::case::Case;
 use crate::common::{Finished, Tool};
 
 /// A case with an analyst who may create objects in the warehouse.
-struct WithAnalyst {
+pub struct WithAnalyst {
     case: Case,
-    analyst: String,
+    pub analyst: String,
 }
 
 impl Deref for WithAnalyst {
@@ -21,7 +21,7 @@ impl Deref for WithAnalyst {
 }
 
 impl WithAnalyst {
-    fn new(name: &str, source: &str) -> Self {
+    pub fn new(name: &str, source: &str) -> Self {
         let case = Case::new(name, source);
         let analyst = format!("{}_analyst", case.warehouse.role);
         let grant = format!("CREATE ROLE {analyst}; GRANT ALL ON SCHEMA public TO {analyst}");
@@ -30,13 +30,13 @@ impl WithAnalyst {
     }
 
     /// Runs statements in the warehouse as this role.
-    fn execute_as(&self, role: &str, sql: &str) {
+    pub fn execute_as(&self, role: &str, sql: &str) {
         self.warehouse.database.execute(&format!("SET ROLE {role}; {sql}"));
     }
 
     /// The night and its dry run are refused before anything is dropped. Returns all that the dry
     /// run says.
-    fn refused(&self, night: impl Fn() -> Tool, case: &str) -> String {
+    pub fn refused(&self, night: impl Fn() -> Tool, case: &str) -> String {
         let tables = "SELECT string_agg(oid::text, ' ' ORDER BY oid) FROM pg_class \
                       WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace";
         let before = self.query(tables);
@@ -67,6 +67,8 @@ fn has(text: &str, part: &str, context: &Finished) {
 /// Objects of every kind that a plain role can create.
 const SOURCE: &str = "
 CREATE FUNCTION is_ok(int) RETURNS bool LANGUAGE sql IMMUTABLE AS 'SELECT $1 > 0';
+CREATE FUNCTION is_fine(int) RETURNS bool LANGUAGE sql IMMUTABLE AS 'SELECT $1 > 0';
+CREATE OPERATOR @@@ (FUNCTION = int4pl, LEFTARG = int, RIGHTARG = int);
 CREATE PROCEDURE work(int) LANGUAGE sql AS 'SELECT 1';
 CREATE AGGREGATE total(int) (SFUNC = int4pl, STYPE = int);
 CREATE OPERATOR ### (FUNCTION = int4pl, LEFTARG = int, RIGHTARG = int);
@@ -89,11 +91,19 @@ INSERT INTO users SELECT 1, 2;
 ";
 
 /// What the analyst creates in their place, and the entry that is refused for each.
-const PLANTED: [(&str, &str); 18] = [
+const PLANTED: [(&str, &str); 20] = [
     ("TABLE notes (id int, n int)", ""),
     (
         "FUNCTION is_ok(int) RETURNS bool LANGUAGE sql IMMUTABLE AS 'SELECT true'",
         "FUNCTION public.is_ok(integer)",
+    ),
+    (
+        "FUNCTION is_fine(bigint) RETURNS bool LANGUAGE sql IMMUTABLE AS 'SELECT true'",
+        "FUNCTION public.is_fine(integer)",
+    ),
+    (
+        "OPERATOR @@@ (FUNCTION = int8pl, LEFTARG = bigint, RIGHTARG = bigint)",
+        "OPERATOR public.@@@",
     ),
     ("PROCEDURE work(int) LANGUAGE sql AS 'SELECT 2'", "PROCEDURE public.work(integer)"),
     ("AGGREGATE total(int) (SFUNC = int4mul, STYPE = int)", "AGGREGATE public.total(integer)"),
@@ -132,7 +142,8 @@ fn objects_of_other_roles_refuse_night_before_drop() {
             let is_named = |line: &str| {
                 let line = line.trim_start().trim_start_matches("- ");
                 line.starts_with(label)
-                    && line.contains(&format!(", owned by role {} (hint: drop", case.analyst))
+                    && (line.contains(&format!(", owned by role {} (hint: drop", case.analyst))
+                        || line.contains(&format!(" of role {} has the same", case.analyst)))
             };
             assert!(problems.lines().any(is_named), "{label}: {text}");
         }

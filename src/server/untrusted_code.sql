@@ -6,8 +6,8 @@
 -- are not dependencies: with "may call", each function of a trusted role counts as one that calls the
 -- functions of other roles that share their name and schema with a trusted one.
 --
--- Columns: what uses the code, by catalog and OID, including the code itself; the kind and name of what
--- uses it directly, and how; the code's kind, name and owner.
+-- Columns: what uses the code, by catalog and OID, including the code itself; the code, likewise; the
+-- kind and name of what uses it directly, and how; the code's kind, name and owner.
 WITH RECURSIVE trusted (oid) AS (
     {trusted}
 ), functions (oid, schema, name, owner, is_trusted) AS MATERIALIZED (
@@ -63,7 +63,8 @@ WITH RECURSIVE trusted (oid) AS (
             WHERE next.classid = 'pg_catalog.pg_constraint'::pg_catalog.regclass
                 AND c.oid = next.objid AND c.contype = 'f')
 )
-SELECT uses.classid, uses.objid, by.type AS user_kind, by.identity AS user_name, uses.verb,
+SELECT uses.classid, uses.objid, uses.usedclass, uses.used,
+    by.type AS user_kind, by.identity AS user_name, uses.verb,
     CASE of.type WHEN 'type' THEN 'domain' ELSE of.type END AS kind, of.identity AS name,
     pg_catalog.pg_get_userbyid(uses.owner) AS owner
 FROM uses

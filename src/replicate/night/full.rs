@@ -7,7 +7,7 @@ use chrono::Utc;
 use tokio_util::sync::CancellationToken;
 
 use super::error::NightError;
-use super::ground::{self, NightTarget, look_at};
+use super::ground::{self, NightTarget};
 use super::guard::LockWatch;
 use super::intake::{self, OpenedBackup};
 use super::restore::{self, Restoring};
@@ -247,7 +247,7 @@ impl Attempt<'_> {
 
     /// Everything after the restore of the archive.
     async fn complete(&self, ground: &NightTarget) -> Result<(), NightError> {
-        self.refuse_planted(&ground.target).await?;
+        planted::check_tables(&ground.target, &self.config.restore.tables).await?;
         self.hooks(hooks::HookPoint::AfterRestore, &ground.target).await?;
         let copied = self.copy().await;
         // The enrichment is computed from rows, so it runs after the copy.
@@ -270,9 +270,7 @@ impl Attempt<'_> {
         let present = ground.present().await?;
         let chosen = choose::choose(&toc.entries, settings, &present, is_fed_here)?;
         choose::tell(&toc.entries, settings, &chosen);
-        let session = look_at(&ground.target).await?;
-        planted::refuse(&planted::find(&session, &toc.entries, settings, &chosen).await?)?;
-        drop(session);
+        planted::check(&ground.target, &toc.entries, settings, &chosen).await?;
         self.run.set_not_restored(choose::by_default(&toc.entries, self.config, &chosen));
         self.note(ground, &chosen.first_loads).await?;
         // A restore with a journal requires that no tables are in the way.
@@ -357,12 +355,6 @@ impl Attempt<'_> {
             refreshed.and(enrich::run(files, target, jobs, &self.stop).await)
         };
         self.staged(Stage::Enrich, run).await
-    }
-
-    /// Fails if the restored tables would run code of other roles.
-    async fn refuse_planted(&self, target: &Target) -> Result<(), NightError> {
-        let session = look_at(target).await?;
-        planted::refuse(&planted::on_tables(&session, &self.config.restore.tables, &[]).await?)
     }
 
     /// Copies the new rows of incremental tables, if any.

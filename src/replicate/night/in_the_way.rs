@@ -73,7 +73,7 @@ pub(super) fn find(
     }
     for (place, entry) in entries.iter().enumerate() {
         let is_used = selection.reason(place) == Some(&Unwanted::Present);
-        let is_found = || found.iter().any(|it| it.entry == entry.dump_id);
+        let is_found = || found.iter().any(|it| it.is_foreign && it.entry == entry.dump_id);
         if !is_used && !selection.want(place).schema || is_found() {
             continue;
         }

@@ -4,12 +4,28 @@
 use super::choose::ChosenObjects;
 use super::error::NightError;
 use super::first_load::FirstLoad;
+use super::ground::look_at;
 use super::in_the_way;
 use super::modes::Modes;
 use super::present::Present;
 use crate::archive::Entry;
 use crate::replicate::config::{Restore, TableMode, TableModes};
-use crate::server::{Session, UntrustedCode, untrusted_code};
+use crate::server::{Session, Target, UntrustedCode, untrusted_code};
+
+/// Fails if the rest of a restore would use or run anything of other roles.
+pub(super) async fn check(
+    target: &Target,
+    entries: &[Entry],
+    settings: &Restore,
+    chosen: &ChosenObjects,
+) -> Result<(), NightError> {
+    refuse(&find(&look_at(target).await?, entries, settings, chosen).await?)
+}
+
+/// Fails if restored tables would run code of other roles.
+pub(super) async fn check_tables(target: &Target, modes: &TableModes) -> Result<(), NightError> {
+    refuse(&on_tables(&look_at(target).await?, modes, &[]).await?)
+}
 
 /// Everything of other roles that the rest of a restore would use or run, each with a hint.
 pub(super) async fn find(
@@ -65,7 +81,7 @@ pub(super) async fn on_tables(
 }
 
 /// Fails if there is anything. Logs each.
-pub(super) fn refuse(found: &[String]) -> Result<(), NightError> {
+fn refuse(found: &[String]) -> Result<(), NightError> {
     for text in found {
         tracing::error!("{text}");
     }

@@ -131,4 +131,4 @@ LEFT JOIN pg_catalog.pg_depend e ON e.classid = o.classid AND e.objid = o.objid 
 LEFT JOIN pg_catalog.pg_extension x ON x.oid = e.refobjid
 LEFT JOIN ({untrusted}) code ON code.classid = o.classid AND code.objid = o.objid
     AND code.classid <> 'pg_catalog.pg_class'::pg_catalog.regclass
-    AND code.verb = 'uses' AND code.name <> code.user_name
+    AND code.verb = 'uses' AND (code.usedclass, code.used) <> (o.classid, o.objid)

@@ -129,7 +129,7 @@ fn code_on_kept_tables_is_refused_by_its_owner() {
         analyst,
         &format!(
             "{SPY} CREATE FUNCTION one(int) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT 1';
-             CREATE FUNCTION g(int) RETURNS bool LANGUAGE sql AS 'SELECT false'"
+             CREATE FUNCTION g(int) RETURNS bool LANGUAGE sql AS 'SELECT true'"
         ),
     );
     case.execute_as(

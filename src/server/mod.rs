@@ -68,5 +68,5 @@ pub use session::{CancelHandle, Session, SessionSettings};
 pub use sqlstate::Class;
 pub use tls::SslMode;
 pub use transaction::{NotDone, TransactionId, TransactionOutcome};
-pub(crate) use trusted::TRUSTED;
+pub(crate) use trusted::{MEMBERSHIPS, TRUSTED, UntrustedCode, untrusted_code};
 pub use watch::TransactionStatus;

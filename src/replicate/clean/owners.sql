@@ -20,8 +20,11 @@ UNION ALL SELECT 'pg_catalog.pg_default_acl'::pg_catalog.regclass, oid, defaclro
 -- Parts of another object have its owner.
 UNION ALL SELECT 'pg_catalog.pg_attrdef'::pg_catalog.regclass, p.oid, c.relowner
     FROM pg_catalog.pg_attrdef p JOIN pg_catalog.pg_class c ON c.oid = p.adrelid
-UNION ALL SELECT 'pg_catalog.pg_trigger'::pg_catalog.regclass, p.oid, c.relowner
+-- A trigger may be of another role than its table: of the one whose function it runs.
+UNION ALL SELECT 'pg_catalog.pg_trigger'::pg_catalog.regclass, p.oid,
+    CASE WHEN f.proowner IN ({trusted}) THEN c.relowner ELSE f.proowner END
     FROM pg_catalog.pg_trigger p JOIN pg_catalog.pg_class c ON c.oid = p.tgrelid
+    JOIN pg_catalog.pg_proc f ON f.oid = p.tgfoid
 UNION ALL SELECT 'pg_catalog.pg_policy'::pg_catalog.regclass, p.oid, c.relowner
     FROM pg_catalog.pg_policy p JOIN pg_catalog.pg_class c ON c.oid = p.polrelid
 UNION ALL SELECT 'pg_catalog.pg_rewrite'::pg_catalog.regclass, p.oid, c.relowner

@@ -5,7 +5,7 @@ use std::fmt;
 
 use super::BOOKKEEPING;
 use super::error::CleanError;
-use crate::server::Session;
+use crate::server::{Session, TRUSTED};
 use crate::sql::ident::{literal, qualified, quoted};
 
 /// The objects to drop.
@@ -181,7 +181,7 @@ pub async fn plan(
         let sql = include_str!("others.sql")
             .replace("{classes}", &array(&classes))
             .replace("{objects}", &array(&objects))
-            .replace("{owners}", OWNERS);
+            .replace("{owners}", &owners());
         for row in rows(session, &sql).await? {
             match &row[..] {
                 [None, None, None, Some(oid)] => plan.dependent.extend(oid.parse::<u32>().ok()),
@@ -200,7 +200,9 @@ pub async fn plan(
 }
 
 /// The owners of all objects and their parts, by catalog and OID.
-const OWNERS: &str = include_str!("owners.sql");
+fn owners() -> String {
+    include_str!("owners.sql").replace("{trusted}", TRUSTED)
+}
 
 /// Citus: its list of nodes is the state of a whole cluster and not part of any archive.
 const CITUS: &str = "citus";
@@ -283,7 +285,7 @@ pub async fn objects(session: &Session) -> Result<HashSet<(String, String)>, Cle
 /// The query for objects whose owner satisfies the condition `whose`.
 fn owned(whose: &str) -> String {
     let sql = include_str!("owned.sql").replace("{bookkeeping}", &literal(BOOKKEEPING));
-    sql.replace("{whose}", whose).replace("{owners}", OWNERS)
+    sql.replace("{whose}", whose).replace("{owners}", &owners())
 }
 
 /// Foreign keys from kept tables to dropped tables.
@@ -318,13 +320,14 @@ async fn holds_objects_of_others(
 ) -> Result<bool, CleanError> {
     let sql = format!(
         "SELECT EXISTS (SELECT FROM pg_catalog.pg_depend d \
-             JOIN ({OWNERS}) o (classid, objid, owner) \
+             JOIN ({}) o (classid, objid, owner) \
                  ON o.classid = d.classid AND o.objid = d.objid \
              WHERE d.refclassid = 'pg_catalog.pg_namespace'::pg_catalog.regclass \
                AND d.refobjid = {schema} \
                AND pg_catalog.pg_get_userbyid(o.owner) <> current_user) \
          OR EXISTS (SELECT FROM pg_catalog.pg_extension \
              WHERE extnamespace = {schema} AND oid = ANY ({}))",
+        owners(),
         array(stays),
     );
     let value = session.query_value(&sql).await.map_err(CleanError::Catalogue)?;

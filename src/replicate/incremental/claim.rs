@@ -9,7 +9,8 @@
 use super::error::{IncrementalError, Side};
 use super::settings::{CopySettings, IncrementalTable};
 use super::snapshot::common;
-use crate::server::{self, Session, SessionSettings};
+use super::table_definition::refuse_others;
+use crate::server::{Session, SessionSettings};
 
 /// The first number of a run's lock, `noc` and 1; the second is the table's OID.
 const RUN: i32 = 0x6e6f_6301;
@@ -54,20 +55,23 @@ pub(super) async fn claim(
     claimed.await.map_err(refused)
 }
 
-/// Starts a transaction that writes to a target table, given by its OID.
+/// Starts a transaction that writes to a target table, given by its OID, unless code of another role
+/// would run: the table's partitions and triggers may be newer than the comparison.
 pub(super) async fn begin_writing(
     session: &Session,
     settings: &CopySettings,
+    table: &IncrementalTable,
     oid: u32,
-) -> server::Result<()> {
-    session
-        .execute(&format!(
-            "BEGIN TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE; {}; \
-             SET LOCAL statement_timeout = 0; \
-             SET LOCAL idle_in_transaction_session_timeout = 0; \
-             SELECT pg_catalog.pg_advisory_xact_lock_shared({WRITER}, {})",
-            common(settings),
-            oid.cast_signed()
-        ))
-        .await
+) -> Result<(), IncrementalError> {
+    let begin = format!(
+        "BEGIN TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE; {}; \
+         SET LOCAL statement_timeout = 0; \
+         SET LOCAL idle_in_transaction_session_timeout = 0; \
+         SELECT pg_catalog.pg_advisory_xact_lock_shared({WRITER}, {})",
+        common(settings),
+        oid.cast_signed()
+    );
+    let begun = session.execute(&begin).await;
+    begun.map_err(|source| settings.refused(table, Side::Target, source))?;
+    refuse_others(settings, session, table, oid).await
 }

@@ -109,9 +109,8 @@ pub(super) async fn load(
     range: Range,
 ) -> Result<CopiedRows, IncrementalError> {
     let (_permit, reader) = context.reader().await?;
-    let of_target = |source| context.settings.refused(plan.table, Side::Target, source);
     let writer = connect(context.settings).await?;
-    begin_writing(&writer, context.settings, plan.oid).await.map_err(of_target)?;
+    begin_writing(&writer, context.settings, plan.table, plan.oid).await?;
     let piped = pipe(&reader, &plan.copy_out(&range), &writer, &plan.copy_in(&plan.table.sql()))
         .await
         .map_err(|(side, source)| context.settings.refused(plan.table, side, source))?;

@@ -4,8 +4,8 @@ use std::fmt;
 
 use super::drift::Drift;
 use super::settings::{CopySettings, IncrementalTable};
-use crate::server;
 use crate::server::sqlstate::{FOREIGN_KEY_VIOLATION, INSUFFICIENT_PRIVILEGE, LOCK_NOT_AVAILABLE};
+use crate::server::{self, UntrustedCode};
 use crate::sql::ident::quoted;
 
 /// One of the two databases.
@@ -80,6 +80,14 @@ pub enum IncrementalError {
         partition: Box<str>,
         /// The name in use, its own or that of one of its partitions.
         taken: Box<str>,
+    },
+    /// Code of another role would run.
+    #[error("table {table}: {uses}")]
+    OthersCode {
+        /// The table.
+        table: IncrementalTable,
+        /// What uses it, and how to prevent that.
+        uses: Box<str>,
     },
     /// It is a view, a sequence or the like.
     #[error("{table} is not a table in the target")]
@@ -261,6 +269,11 @@ impl IncrementalError {
             Some(LOCK_NOT_AVAILABLE) => Self::Busy { table, source: source.into() },
             _ => Self::Server { table, side, source: source.into() },
         }
+    }
+
+    /// Code of another role would run.
+    pub(super) fn uses(table: &IncrementalTable, code: &UntrustedCode) -> Self {
+        Self::OthersCode { table: table.clone(), uses: code.to_string().into() }
     }
 
     /// Whether a retry may succeed.

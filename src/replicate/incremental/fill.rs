@@ -57,7 +57,7 @@ async fn fill_range(
     let of_target = |source| context.settings.refused(plan.table, Side::Target, source);
     let (_permit, reader) = context.reader().await?;
     let writer = connect(context.settings).await?;
-    begin_writing(&writer, context.settings, plan.oid).await.map_err(of_target)?;
+    begin_writing(&writer, context.settings, plan.table, plan.oid).await?;
     let (table, columns) = (plan.table, plan.columns());
     let create = format!(
         "CREATE TEMPORARY TABLE {TEMPORARY} ON COMMIT DROP AS SELECT {columns} FROM {table} \

@@ -12,7 +12,7 @@ use std::fmt;
 use super::error::{IncrementalError, Side};
 use super::settings::{CopySettings, IncrementalTable};
 use super::snapshot::common;
-use super::table_definition::Relation;
+use super::table_definition::{Relation, refuse_named};
 use crate::error::chain;
 use crate::server::sqlstate::INVALID_OBJECT_DEFINITION;
 use crate::server::{self, Session};
@@ -117,6 +117,9 @@ impl fmt::Display for NewPartition {
 }
 
 /// The partitions that only the source has.
+///
+/// # Errors
+/// If a catalog cannot be read, or the key of a partition to create would use code of another role.
 pub(super) async fn find(
     settings: &CopySettings,
     table: &IncrementalTable,
@@ -151,11 +154,25 @@ pub(super) async fn find(
         );
         let taken = target.query_value(&sql).await.map_err(refused(Side::Target))?;
         new.obstacle = taken.map(Obstacle::Taken);
+        if new.obstacle.is_none() {
+            new.refuse_code(settings, target, table).await?;
+        }
     }
     Ok(found)
 }
 
 impl NewPartition {
+    /// The error if its definition would use code of another role.
+    async fn refuse_code(
+        &self,
+        settings: &CopySettings,
+        target: &Session,
+        table: &IncrementalTable,
+    ) -> Result<(), IncrementalError> {
+        let name = qualified(Some(&self.schema), &self.table);
+        refuse_named(settings, target, table, &self.statements, ("new partition", &name)).await
+    }
+
     /// The error if the target would refuse the source's rows of this partition: another object has
     /// its name, and no partition of the target overlaps it. Only the server can compare bounds, so
     /// the partition is created under another name, and rolled back.
@@ -176,6 +193,7 @@ impl NewPartition {
             // Its rows may be visible to the role only through the partitioned table.
             _ => return Ok(()),
         }
+        self.refuse_code(settings, target, table).await?;
         let sql = format!("BEGIN; {}; {} ROLLBACK", common(settings), self.trial);
         let Err(error) = target.execute(&sql).await else {
             let (table, partition) = (table.clone(), partition.into());
@@ -193,7 +211,7 @@ impl NewPartition {
 /// Creates the partitions that only the source has, as far as possible.
 ///
 /// # Errors
-/// If a catalog cannot be read, or the target's session is lost.
+/// Those of [`find`], and if the target's session is lost.
 pub(super) async fn follow(
     settings: &CopySettings,
     table: &IncrementalTable,

@@ -8,6 +8,7 @@ use super::key::{KeyColumn, doubts};
 use super::partitions;
 use super::settings::{CopySettings, IncrementalTable};
 use super::snapshot::common;
+use super::table::additions;
 use super::table_definition::{Relation, definition};
 use crate::server::{self, Session, SessionSettings, Target};
 
@@ -74,10 +75,8 @@ async fn check(
     if !matches!(kept.kind.as_str(), "r" | "p") {
         return Err(IncrementalError::NotATable { table: table.clone() });
     }
-    if let Some(drift) = Drift::between(table, &relation, &kept)
-        && !(settings.add_columns && drift.is_addable())
-    {
-        return Err(IncrementalError::Drift(Box::new(drift)));
+    if let Some(drift) = Drift::between(table, &relation, &kept) {
+        additions(settings, target, table, &drift).await?;
     }
     let key = KeyColumn::of(table, &relation, &kept)?;
     key.check_lag(table, settings.lag)?;

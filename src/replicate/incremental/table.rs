@@ -17,11 +17,12 @@ use super::key::{KeyColumn, doubts};
 use super::partitions::follow;
 use super::ranges::{Range, split};
 use super::sequences::advance;
-use super::settings::IncrementalTable;
+use super::settings::{CopySettings, IncrementalTable};
 use super::snapshot::{common, until_lost};
-use super::table_definition::{Relation, definition};
+use super::table_definition::{Relation, definition, refuse_named};
 use crate::error::chain;
 use crate::server::{self, Session};
+use crate::sql::ident::quoted;
 
 /// What was copied of a table.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -195,10 +196,7 @@ async fn alike(
     let Some(drift) = Drift::between(table, &source, &target) else {
         return Ok((source, target));
     };
-    if !context.settings.add_columns || !drift.is_addable() {
-        return Err(IncrementalError::Drift(Box::new(drift)));
-    }
-    let statements: Vec<String> = drift.additions().collect();
+    let statements = additions(context.settings, keeper, table, &drift).await?;
     let (settings, alter) = (common(context.settings), statements.join("\n"));
     keeper
         .execute(&format!("BEGIN; {settings}; {alter} COMMIT"))
@@ -216,6 +214,24 @@ async fn alike(
         None => Ok((source, target)),
         Some(drift) => Err(IncrementalError::Drift(Box::new(drift))),
     }
+}
+
+/// The statements that add the columns that only the source has, if that is enabled and sufficient, and
+/// runs no code of another role.
+pub(super) async fn additions(
+    settings: &CopySettings,
+    target: &Session,
+    table: &IncrementalTable,
+    drift: &Drift,
+) -> Result<Vec<String>, IncrementalError> {
+    if !settings.add_columns || !drift.is_addable() {
+        return Err(IncrementalError::Drift(Box::new(drift.clone())));
+    }
+    let statements: Vec<String> = drift.additions().collect();
+    let columns = drift.columns().map(quoted).collect::<Vec<_>>().join(", ");
+    let what = ("new column", &columns[..]);
+    refuse_named(settings, target, table, &statements.join(" "), what).await?;
+    Ok(statements)
 }
 
 /// The ranges of new keys, in ascending order.

@@ -2,7 +2,7 @@
 
 use super::error::{IncrementalError, Side};
 use super::settings::{CopySettings, IncrementalTable};
-use crate::server::{self, Session, TRUSTED};
+use crate::server::{self, MEMBERSHIPS, Session, TRUSTED, UntrustedCode, untrusted_code};
 use crate::sql::ident::{literal, qualified, quoted};
 
 /// The definition of a table on one server.
@@ -68,13 +68,7 @@ pub(super) async fn definition(
     let found = found.map_err(|source| settings.refused(table, side, source))?;
     let found = found.ok_or_else(|| IncrementalError::Missing { table: table.clone(), side })?;
     if side == Side::Target {
-        let foreign = foreign(session, found.oid).await;
-        let foreign = foreign.map_err(|source| settings.refused(table, side, source))?;
-        if let Some((relation, owner)) = foreign {
-            let (table, role) = (table.clone(), settings.target.user().into());
-            let (relation, owner) = (relation.into(), owner.into());
-            return Err(IncrementalError::NotOurs { table, relation, owner, role });
-        }
+        refuse_others(settings, session, table, found.oid).await?;
     }
     if found.has_row_security {
         return Err(settings.row_security(table, side, found.is_owned));
@@ -82,24 +76,53 @@ pub(super) async fn definition(
     Ok(found)
 }
 
-/// The first of a table and its partitions that belongs to a role which is not
-/// [trusted](TRUSTED), and that role: its triggers, rules and policies would run with the privileges
-/// of this session.
-async fn foreign(session: &Session, table: u32) -> server::Result<Option<(String, String)>> {
-    let sql = format!(
+/// Fails if another role's code would run when rows are written to a table of the target, given by its
+/// OID: if the table or one of its partitions belongs to a role that is neither [trusted](TRUSTED) nor
+/// one that this role is a member of, or uses [untrusted code](untrusted_code).
+pub(super) async fn refuse_others(
+    settings: &CopySettings,
+    session: &Session,
+    table: &IncrementalTable,
+    oid: u32,
+) -> Result<(), IncrementalError> {
+    let refused = |source| settings.refused(table, Side::Target, source);
+    let tree = format!(
+        "SELECT {oid}::oid UNION SELECT relid FROM pg_catalog.pg_partition_tree({oid}::oid)"
+    );
+    let owners = format!(
         "SELECT n.nspname, c.relname, pg_catalog.pg_get_userbyid(c.relowner) \
          FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-         WHERE c.oid IN (SELECT {table}::oid UNION \
-             SELECT relid FROM pg_catalog.pg_partition_tree({table}::oid)) \
-           AND c.relowner NOT IN ({TRUSTED}) ORDER BY c.oid <> {table}::oid, 1, 2 LIMIT 1"
+         WHERE c.oid IN ({tree}) AND c.relowner NOT IN ({TRUSTED}) \
+           AND c.relowner NOT IN ({MEMBERSHIPS}) ORDER BY c.oid <> {oid}, 1, 2 LIMIT 1"
     );
-    let row = session.query_text(&sql).await?.into_iter().next().unwrap_or_default();
-    match <[Option<String>; 3]>::try_from(row) {
-        Ok([Some(schema), Some(name), Some(owner)]) => {
-            Ok(Some((qualified(Some(&schema), &name), owner)))
-        }
-        _ => Ok(None),
+    let row = session.query_text(&owners).await.map_err(refused)?.pop().unwrap_or_default();
+    if let [Some(schema), Some(name), Some(owner)] = &row[..] {
+        let relation = qualified(Some(schema), name).into();
+        let (table, role) = (table.clone(), settings.target.user().into());
+        return Err(IncrementalError::NotOurs { table, relation, owner: owner[..].into(), role });
     }
+    let code = format!(
+        "SELECT {} FROM ({}) code WHERE code.classid = 'pg_catalog.pg_class'::pg_catalog.regclass \
+           AND code.objid IN ({tree}) ORDER BY code.verb DESC, code.user_name, code.name LIMIT 1",
+        UntrustedCode::COLUMNS,
+        untrusted_code()
+    );
+    let row = session.query_text(&code).await.map_err(refused)?.pop();
+    row.and_then(UntrustedCode::of).map_or(Ok(()), |code| Err(IncrementalError::uses(table, &code)))
+}
+
+/// Fails if a statement that the source's definition leads to would use code of another role in the
+/// target. The statement itself may run it.
+pub(super) async fn refuse_named(
+    settings: &CopySettings,
+    session: &Session,
+    table: &IncrementalTable,
+    statement: &str,
+    what: (&str, &str),
+) -> Result<(), IncrementalError> {
+    let named = UntrustedCode::named_in(session, statement, what).await;
+    let named = named.map_err(|source| settings.refused(table, Side::Target, source))?;
+    named.map_or(Ok(()), |code| Err(IncrementalError::uses(table, &code)))
 }
 
 impl Relation {

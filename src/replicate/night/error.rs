@@ -138,6 +138,14 @@ pub enum NightError {
         /// The first one, and why.
         first: String,
     },
+    /// Other roles have created something since the check before the drop.
+    #[error("{} of other roles would be used, the first: {first}", plural(*.count, "object", "objects"))]
+    Planted {
+        /// How many.
+        count: u64,
+        /// The first one, and what to do.
+        first: String,
+    },
     /// Incremental tables could not be copied.
     #[error(
         "nothing was dropped, because {} could not be copied, the first: {first}",
@@ -205,7 +213,8 @@ impl NightError {
             | Self::NoDefinitions
             | Self::Contradiction { .. }
             | Self::Rights { .. }
-            | Self::InTheWay { .. } => true,
+            | Self::InTheWay { .. }
+            | Self::Planted { .. } => true,
             Self::Stopped => false,
             Self::Lock(error) => !error.is_passing(),
             Self::Backup(error) => error.is_permanent(),

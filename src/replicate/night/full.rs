@@ -11,7 +11,7 @@ use super::night_target::{self, NightTarget};
 use super::opened_backup::{self, OpenedBackup};
 use super::restore::{self, Restoring};
 use super::restored::{self, Wanted};
-use super::{choose, enrich, first_load, in_the_way, incremental, others, refresh, report, resume};
+use super::{choose, enrich, first_load, incremental, others, planted, refresh, report, resume};
 use crate::archive::Toc;
 use crate::error::chain;
 use crate::replicate::backup::FoundBackup;
@@ -240,6 +240,7 @@ impl Attempt<'_> {
 
     /// Everything after the restore of the archive.
     async fn complete(&self, ground: &NightTarget) -> Result<(), NightError> {
+        planted::check_tables(&ground.target, &self.config.restore.tables).await?;
         self.hooks(hooks::HookPoint::AfterRestore, &ground.target).await?;
         let copied = self.copy().await;
         // The enrichment is computed from rows, so it runs after the copy.
@@ -262,7 +263,7 @@ impl Attempt<'_> {
         let present = ground.present().await?;
         let chosen = choose::choose(&toc.entries, settings, &present, is_fed_here)?;
         choose::tell(&toc.entries, settings, &chosen);
-        in_the_way::refuse_foreign(&chosen.in_the_way)?;
+        planted::check(&ground.target, &toc.entries, settings, &chosen).await?;
         self.run.set_not_restored(choose::by_default(&toc.entries, self.config, &chosen));
         self.note(ground, &chosen.first_loads).await?;
         // A restore with a journal requires that no tables are in the way.

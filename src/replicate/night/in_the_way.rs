@@ -100,6 +100,30 @@ pub(super) fn find(
             add(in_place_of(entry, holder, taken.as_deref(), is_kept), !holder.is_trusted);
         }
     }
+    for (place, entry) in entries.iter().enumerate() {
+        let is_used = selection.reason(place) == Some(&Unwanted::Present);
+        let is_found = || found.iter().any(|it| it.is_foreign && it.entry == entry.dump_id);
+        if !is_used && !selection.want(place).schema || is_found() {
+            continue;
+        }
+        // A resumed restore may find another one than when it started.
+        let replaced = present.holder(entry).filter(|holder| is_used && !holder.is_trusted);
+        let text = match (replaced, present.overload(entry)) {
+            (Some(holder), _) => in_place_of(entry, holder, None, true),
+            (None, Some((other, owner))) => format!(
+                "{}: {other} of role {owner} has {}, and calls may run it instead (hint: drop or \
+                 rename it, or change its owner)",
+                entry.label(),
+                if entry.desc == Desc::Extension {
+                    "the name of a member"
+                } else {
+                    "the same name"
+                }
+            ),
+            (None, None) => continue,
+        };
+        found.push(InTheWay { entry: entry.dump_id, text, is_table: false, is_foreign: true });
+    }
     found
 }
 
@@ -152,6 +176,9 @@ fn elsewhere(
 fn in_place_of(entry: &Entry, holder: &Holder, taken: Option<&str>, is_kept: bool) -> String {
     let label = entry.label();
     let Holder { what, owner, .. } = holder;
+    if let Some(code) = &holder.code {
+        return format!("{label} already exists: {code}");
+    }
     let state = match (taken, entry.desc.as_str().to_lowercase() == *what) {
         (Some(taken), _) => {
             format!("{label} cannot be created, because it needs the name of {what} {taken}")
@@ -246,13 +273,4 @@ pub(super) fn refuse(found: &[InTheWay]) -> Result<(), NightError> {
     }
     let Some(first) = found.first() else { return Ok(()) };
     Err(NightError::InTheWay { count: found.len() as u64, first: first.text.clone() })
-}
-
-/// Fails after the drop if another role has created something in the meantime: the backup's objects
-/// must not use it.
-pub(super) fn refuse_foreign(found: &[InTheWay]) -> Result<(), NightError> {
-    let foreign: Vec<&InTheWay> = found.iter().filter(|it| it.is_foreign).collect();
-    let Some(first) = foreign.first() else { return Ok(()) };
-    let (count, first) = (foreign.len() as u64, first.text.clone());
-    Err(NightError::Entries { count, first, is_passing: false })
 }

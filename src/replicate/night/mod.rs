@@ -11,6 +11,7 @@
 //!           what has the place of its objects      in_the_way
 //!  drop     or create a new database               night_target
 //!           hook before-restore
+//!           what other roles have created since          planted
 //!  restore  hooks after-pre-data and after-data    choose, present, first_load, restore, resume
 //!           hook after-restore
 //!  copy     new rows of incremental tables         incremental
@@ -49,6 +50,7 @@ mod night_target;
 mod opened_backup;
 mod others;
 mod planned;
+mod planted;
 mod present;
 mod preview;
 mod refresh;

@@ -7,7 +7,7 @@ use super::error::NightError;
 use super::first_load::Name;
 use crate::archive::{Desc, Entry};
 use crate::replicate::clean::{BOOKKEEPING, DropPlan};
-use crate::server::{Session, TRUSTED};
+use crate::server::{MEMBERSHIPS, Session, TRUSTED, UntrustedCode, untrusted_code};
 use crate::sql::{constraint, scan};
 
 /// The partitions in the target, each with its partitioned table.
@@ -38,8 +38,11 @@ pub(super) struct Holder {
     pub(super) owner: String,
     /// Whether the role itself owns it.
     pub(super) is_own: bool,
-    /// Whether its owner is [trusted](TRUSTED).
+    /// Whether it may be used: its owner is [trusted](TRUSTED), or it is not a function and its owner a
+    /// role that this one is a member of, and it uses no other code.
     pub(super) is_trusted: bool,
+    /// The code of another role that it uses.
+    pub(super) code: Option<UntrustedCode>,
     oid: Option<u32>,
 }
 
@@ -47,7 +50,8 @@ impl Holder {
     /// That of an object that was checked before.
     fn checked(kind: &str) -> Self {
         let what = kind.to_lowercase();
-        Self { what, owner: String::new(), is_own: true, is_trusted: true, oid: None }
+        let owner = String::new();
+        Self { what, owner, is_own: true, is_trusted: true, code: None, oid: None }
     }
 
     /// Whether a type of its name exists: its own, or that of its rows.
@@ -62,23 +66,34 @@ pub(super) struct Present {
     objects: HashMap<Object, Holder>,
     /// The partitioned table of each partition.
     wholes: HashMap<Name, Name>,
+    /// Functions and operators of other roles, each with its owner: by schema and name, and by
+    /// extension.
+    overloads: HashMap<(Option<String>, String), (String, String)>,
 }
 
 impl Present {
     /// Reads them from the server.
     pub(super) async fn read(session: &Session) -> Result<Self, NightError> {
         let failed = || NightError::target("list the objects in the target");
-        let sql = include_str!("present.sql").replace("{trusted}", TRUSTED);
+        let sql = include_str!("present.sql")
+            .replace("{trusted}", TRUSTED)
+            .replace("{memberships}", MEMBERSHIPS)
+            .replace("{code}", UntrustedCode::COLUMNS)
+            .replace("{untrusted}", &untrusted_code());
         let rows = session.query_text(&sql).await.map_err(failed())?;
         let parts = session.query_text(PARTITIONS).await.map_err(failed())?;
-        let object = |row: Vec<Option<String>>| {
+        let overloads = include_str!("overloads.sql").replace("{trusted}", TRUSTED);
+        let overloads = session.query_text(&overloads).await.map_err(failed())?;
+        let object = |mut row: Vec<Option<String>>| {
+            let code = UntrustedCode::of(row.split_off(row.len().min(8)));
             let [kind, schema, name, what, oid, owner, is_own, is_trusted] = row.try_into().ok()?;
             let is_true = |value: Option<String>| value.as_deref() == Some("t");
             let holder = Holder {
                 what: what?,
                 owner: owner.unwrap_or_default(),
                 is_own: is_true(is_own),
-                is_trusted: is_true(is_trusted),
+                is_trusted: is_true(is_trusted) && code.is_none(),
+                code,
                 oid: oid.and_then(|oid| oid.parse().ok()),
             };
             Some(((kind?, schema, name?), holder))
@@ -87,8 +102,15 @@ impl Present {
             let [schema, part, of_whole, whole] = row.try_into().ok()?;
             Some(((schema?, part?), (of_whole?, whole?)))
         };
-        let objects = rows.into_iter().filter_map(object).collect();
-        Ok(Self { objects, wholes: parts.into_iter().filter_map(part).collect() })
+        let overload = |row: Vec<Option<String>>| {
+            let [schema, name, what, owner] = row.try_into().ok()?;
+            Some(((schema, name?), (what?, owner?)))
+        };
+        Ok(Self {
+            objects: rows.into_iter().filter_map(object).collect(),
+            wholes: parts.into_iter().filter_map(part).collect(),
+            overloads: overloads.into_iter().filter_map(overload).collect(),
+        })
     }
 
     /// Serialised, to be stored. What is only checked before the restore is not stored.
@@ -111,7 +133,7 @@ impl Present {
             (object, holder)
         };
         let objects = objects.into_iter().map(checked).collect();
-        Some(Self { objects, wholes: wholes.into_iter().collect() })
+        Some(Self { objects, wholes: wholes.into_iter().collect(), ..Self::default() })
     }
 
     /// Without the dropped objects.
@@ -233,6 +255,18 @@ impl Present {
         self.get(LARGE_OBJECT, None, &oid.to_string())
     }
 
+    /// A function or operator of another role, and its owner, which the server could choose instead of
+    /// this entry's, or instead of one of this extension's.
+    pub(super) fn overload(&self, entry: &Entry) -> Option<&(String, String)> {
+        let schema = entry.namespace.clone().filter(|schema| !schema.is_empty());
+        let name = match entry.desc {
+            Desc::Function | Desc::Procedure | Desc::Aggregate => entry.tag.split('(').next()?,
+            Desc::Operator | Desc::Extension => &entry.tag,
+            _ => return None,
+        };
+        self.overloads.get(&(schema, name.to_owned()))
+    }
+
     fn has(&self, kind: &str, schema: Option<&str>, name: &str) -> bool {
         self.get(kind, schema, name).is_some()
     }
@@ -248,7 +282,7 @@ impl Present {
             let object = ((*kind).to_owned(), schema.map(str::to_owned), (*name).to_owned());
             (object, Holder::checked(kind))
         };
-        Self { objects: objects.iter().map(object).collect(), wholes: HashMap::new() }
+        Self { objects: objects.iter().map(object).collect(), ..Self::default() }
     }
 
     /// The same, with a partition of a table.

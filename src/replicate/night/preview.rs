@@ -22,7 +22,7 @@ use super::planned::PlannedObjects;
 use super::present::Present;
 use super::restored::Wanted;
 use super::rights::Rights;
-use super::{enrich, night_target, others, resume};
+use super::{enrich, night_target, others, planted, resume};
 use crate::archive::{DumpId, Entry, Toc};
 use crate::error::chain;
 use crate::replicate::backup::scalingo::ApiPatience;
@@ -57,7 +57,7 @@ pub async fn preview(config: &Config) -> Preview {
     {
         let wanted = Wanted::new(&resume::key(found), config, hooks, files);
         if found.created_at.is_some() && !config.restore.from_scratch {
-            plan.restored(session, &wanted).await;
+            plan.restored(config, session, &wanted).await;
         }
     }
     if let Some((found, toc)) = &found {
@@ -94,13 +94,20 @@ impl Preview {
     }
 
     /// Reports if a run has already restored the backup.
-    async fn restored(&mut self, session: &Session, wanted: &Wanted) {
+    async fn restored(&mut self, config: &Config, session: &Session, wanted: &Wanted) {
         let Some(Some(restored)) = self.noted(wanted.find(session).await) else { return };
         let then = match restored.completed {
             Some(_) => "a scheduled run only copies incremental tables",
             None => "the next attempt continues after the restore",
         };
         self.line(format_args!("run {} already restored this backup: {then}", restored.run));
+        if restored.completed.is_none() {
+            self.planted(planted::on_tables(session, &config.restore.tables, &[]).await);
+        }
+    }
+
+    fn planted(&mut self, found: Result<Vec<String>, NightError>) {
+        self.noted(found).into_iter().flatten().for_each(|text| self.problem(text));
     }
 
     /// Finds the backup and reads its table of contents.
@@ -226,6 +233,10 @@ impl Preview {
         if planned.is_resumed {
             self.heading("Dropped");
             self.line("nothing: an unfinished restore of this backup will be resumed");
+            if let Some(session) = session {
+                let found = planted::find(session, &toc.entries, settings, &chosen).await;
+                self.planted(found);
+            }
         } else if let Some(drops) = &planned.drops {
             self.drops(drops);
         }

@@ -102,6 +102,9 @@ impl Restoring<'_> {
                 false => ForeignKeys::None,
             },
             analyze: true,
+            // With a journal, no table is in the way: whatever has the name of one by then may belong
+            // to another role.
+            no_data_for_failed_tables: self.keeps_journal,
             stages: self.stages(),
             // Kept, because more work follows, and a retry starts here.
             journal: self.keeps_journal.then_some(JournalOptions { keep: true }),

@@ -110,6 +110,69 @@ fn target_role_needs_write_privileges() {
 }
 
 #[test]
+fn code_of_other_roles_never_runs() {
+    let pair = Pair::new("code");
+    pair.both(
+        "CREATE TABLE ev (id bigint, v int) PARTITION BY RANGE (id); \
+         CREATE TABLE ev_1 PARTITION OF ev FOR VALUES FROM (0) TO (10)",
+    );
+    let url = as_role(&pair.target, "incremental_trusting");
+    pair.target.execute(
+        "ALTER TABLE ev OWNER TO incremental_trusting; ALTER TABLE ev_1 OWNER TO incremental_trusting; \
+         CREATE ROLE incremental_planter; \
+         GRANT ALL ON SCHEMA public TO incremental_planter, incremental_trusting; \
+         GRANT TRIGGER ON ev_1 TO incremental_planter",
+    );
+    let settings = pair.settings(&["ev"]);
+    let settings = CopySettings { target: target(&url), add_columns: true, ..settings };
+    // Expressions run when a table is created, if only their functions are constant.
+    let raise = "LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RAISE EXCEPTION $$it ran$$; END'";
+    for (in_source, in_target, uses) in [
+        (
+            "CREATE FUNCTION bucket(int) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT $1'; \
+             CREATE TABLE ev_2 PARTITION OF ev FOR VALUES FROM (10) TO (20) \
+                 PARTITION BY RANGE ((bucket(1) + v)); \
+             CREATE TABLE ev_3 PARTITION OF ev_2 DEFAULT; INSERT INTO ev VALUES (1, 1), (11, 1)",
+            format!("CREATE FUNCTION bucket(int) RETURNS int {raise}"),
+            "new partition public.ev_2 uses function public.bucket(integer)",
+        ),
+        (
+            "CREATE DOMAIN word AS text; ALTER TABLE ev ADD d word",
+            format!(
+                "CREATE FUNCTION is_ok(text) RETURNS bool {raise}; \
+                 CREATE DOMAIN word AS text CHECK (is_ok(VALUE))"
+            ),
+            "new column d uses domain public.word",
+        ),
+        (
+            "INSERT INTO ev VALUES (2, 2)",
+            "CREATE FUNCTION spy() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'; \
+             CREATE TRIGGER spy BEFORE INSERT ON ev_1 FOR EACH ROW EXECUTE FUNCTION spy()"
+                .to_owned(),
+            "trigger spy on public.ev_1 uses function public.spy()",
+        ),
+    ] {
+        pair.source.execute(in_source);
+        pair.target.execute(&format!("SET ROLE incremental_planter; {in_target}"));
+        let error = error(execute(&settings)).to_string();
+        let expected = format!("table public.ev: {uses} of role incremental_planter, whose code");
+        assert!(error.starts_with(&expected), "{error}");
+        assert_eq!(pair.target.query("SELECT count(*) FROM pg_class WHERE relname = 'ev_2'"), "0");
+        pair.target.execute(
+            "DROP OWNED BY incremental_planter CASCADE; \
+             GRANT ALL ON SCHEMA public TO incremental_planter; \
+             GRANT TRIGGER ON ev_1 TO incremental_planter",
+        );
+        pair.source.execute(match uses.starts_with("new partition") {
+            true => "DROP TABLE ev_2",
+            false => "ALTER TABLE ev DROP IF EXISTS d",
+        });
+    }
+    assert_eq!(copied(execute(&settings)).rows, 2);
+    pair.target.execute("DROP OWNED BY incremental_planter, incremental_trusting");
+}
+
+#[test]
 fn foreign_key_that_refuses_rows_is_named() {
     let pair = pair("foreign_key");
     pair.target.execute(

@@ -17,6 +17,7 @@ mod others;
 mod owners;
 mod partitions;
 mod passing;
+mod planted;
 mod refused;
 mod replaced;
 mod scene;

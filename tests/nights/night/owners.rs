@@ -11,6 +11,8 @@ fn has(text: &str, part: &str, context: &Finished) {
 /// Objects of every kind that a plain role can create.
 const SOURCE: &str = "
 CREATE FUNCTION is_ok(int) RETURNS bool LANGUAGE sql IMMUTABLE AS 'SELECT $1 > 0';
+CREATE FUNCTION is_fine(int) RETURNS bool LANGUAGE sql IMMUTABLE AS 'SELECT $1 > 0';
+CREATE OPERATOR @@@ (FUNCTION = int4pl, LEFTARG = int, RIGHTARG = int);
 CREATE PROCEDURE work(int) LANGUAGE sql AS 'SELECT 1';
 CREATE AGGREGATE total(int) (SFUNC = int4pl, STYPE = int);
 CREATE OPERATOR ### (FUNCTION = int4pl, LEFTARG = int, RIGHTARG = int);
@@ -40,11 +42,19 @@ INSERT INTO users SELECT 1, 2;
 ";
 
 /// What the analyst creates in their place, and the entry that is refused for each.
-const PLANTED: [(&str, &str); 24] = [
+const PLANTED: [(&str, &str); 26] = [
     ("TABLE notes (id int, n int)", ""),
     (
         "FUNCTION is_ok(int) RETURNS bool LANGUAGE sql IMMUTABLE AS 'SELECT true'",
         "FUNCTION public.is_ok(integer)",
+    ),
+    (
+        "FUNCTION is_fine(bigint) RETURNS bool LANGUAGE sql IMMUTABLE AS 'SELECT true'",
+        "FUNCTION public.is_fine(integer)",
+    ),
+    (
+        "OPERATOR @@@ (FUNCTION = int8pl, LEFTARG = bigint, RIGHTARG = bigint)",
+        "OPERATOR public.@@@",
     ),
     ("PROCEDURE work(int) LANGUAGE sql AS 'SELECT 2'", "PROCEDURE public.work(integer)"),
     ("AGGREGATE total(int) (SFUNC = int4mul, STYPE = int)", "AGGREGATE public.total(integer)"),
@@ -96,7 +106,8 @@ fn objects_of_other_roles_refuse_night_before_drop() {
             let is_named = |line: &str| {
                 let line = line.trim_start().trim_start_matches("- ");
                 line.starts_with(label)
-                    && line.contains(&format!(", owned by role {} (hint: drop", case.analyst))
+                    && (line.contains(&format!(", owned by role {} (hint: drop", case.analyst))
+                        || line.contains(&format!(" of role {} has the same", case.analyst)))
             };
             assert!(problems.lines().any(is_named), "{label}: {text}");
         }

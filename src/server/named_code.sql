@@ -1,0 +1,19 @@
+-- The code of other roles that a statement names, itself or in a function, operator or type. Names are
+-- compared between spaces, because the text after a name may continue it.
+SELECT {columns}
+FROM ({code}) code
+CROSS JOIN LATERAL pg_catalog.pg_identify_object_as_address(code.classid, code.objid, 0) object
+CROSS JOIN LATERAL (
+    -- Names of types are complete.
+    SELECT CASE WHEN pg_catalog.cardinality(object.object_names) = 1 THEN object.object_names[1]
+        ELSE pg_catalog.quote_ident(object.object_names[1]) || '.' ||
+            CASE object.type WHEN 'operator' THEN object.object_names[2]
+                ELSE pg_catalog.quote_ident(object.object_names[2]) END END
+) name (written)
+WHERE code.verb = 'uses'
+    AND code.classid IN ('pg_catalog.pg_proc'::pg_catalog.regclass,
+        'pg_catalog.pg_operator'::pg_catalog.regclass, 'pg_catalog.pg_type'::pg_catalog.regclass)
+    AND pg_catalog.strpos(
+        pg_catalog.translate(' ' || {statement} || ' ', '(),;:[]', '       '),
+        pg_catalog.translate(' ' || name.written || ' ', '(),;:[]', '       ')) > 0
+ORDER BY code.kind, code.name

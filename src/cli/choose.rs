@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::exit::{ARCHIVE, CommandFailure, ERRORS, USAGE};
 use super::selection::SelectionArgs as Typed;
-use crate::archive::{Entry, Toc};
+use crate::archive::{Entry, Place, Toc};
 use crate::restore::event::{Event, Events};
 use crate::select::{
     FilterFile, ListFile, RestoreSection, SelectError, SelectOptions, Selection, select,
@@ -85,7 +85,7 @@ pub(super) fn choose(
         let message = "no definitions selected: using existing tables as they are".to_owned();
         events.send(Event::Step { what: message });
     }
-    let wanted: Vec<usize> = selection.wanted().collect();
+    let wanted: Vec<Place> = selection.wanted().collect();
     Ok(ChosenEntries { reordered: !wanted.is_sorted(), selection })
 }
 

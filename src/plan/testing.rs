@@ -1,7 +1,7 @@
 //! Entries and jobs for tests.
 
 use super::{Job, Step};
-use crate::archive::{Desc, Entry, Section};
+use crate::archive::{Desc, Entry, Place, Section};
 use crate::select::Pass;
 
 /// An entry of this kind in its usual section.
@@ -21,7 +21,7 @@ pub(crate) fn entry(id: i32, desc: Desc) -> Entry {
 /// A wanted job of the main pass that waits for nothing.
 pub(crate) fn job(entry: usize) -> Job {
     Job {
-        entry,
+        entry: Place(entry),
         step: Step::Entire,
         wanted: true,
         pass: Pass::Main,

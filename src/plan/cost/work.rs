@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::key::{self, IndexKey, Method};
 use super::table::{Columns, Comparison};
-use crate::archive::{Compression, Desc, DumpId, Entry};
+use crate::archive::{Compression, Desc, DumpId, Entry, Place, placed};
 use crate::plan::build::Links;
 use crate::plan::history::Database;
 use crate::plan::{Job, Step};
@@ -103,10 +103,10 @@ impl<'a> Tables<'a> {
         entries: &'a [Entry],
         links: &'a Links,
         compression: Compression,
-        size: impl Fn(usize) -> Option<u64>,
+        size: impl Fn(Place) -> Option<u64>,
     ) -> Self {
         let mut tables = Self { entries, links, numbers: HashMap::new(), all: Vec::new() };
-        let data = entries.iter().enumerate().filter(|(_, entry)| entry.desc == Desc::TableData);
+        let data = placed(entries).filter(|(_, entry)| entry.desc == Desc::TableData);
         for (place, data) in data {
             let definition =
                 data.dependencies.first().and_then(|table| links.entry(*table, entries));
@@ -124,8 +124,8 @@ impl<'a> Tables<'a> {
     }
 
     /// Takes the rows of the tables from earlier runs.
-    pub(super) fn learn(&mut self, history: &Database, size: impl Fn(usize) -> Option<u64>) {
-        let data = self.entries.iter().enumerate();
+    pub(super) fn learn(&mut self, history: &Database, size: impl Fn(Place) -> Option<u64>) {
+        let data = placed(self.entries);
         for (place, entry) in data.filter(|(_, entry)| entry.desc == Desc::TableData) {
             let record = history.job(entry, Step::Entire).filter(|record| record.rows > 0);
             if let (Some(record), Some(number)) = (record, self.number(entry.dump_id)) {

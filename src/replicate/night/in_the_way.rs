@@ -7,7 +7,7 @@ use super::choose::{self, name};
 use super::error::NightError;
 use super::modes::Modes;
 use super::present::{Holder, Present};
-use crate::archive::{Desc, DumpId, Entry};
+use crate::archive::{Desc, DumpId, Entry, placed};
 use crate::replicate::config::{Restore, TableMode};
 use crate::restore::Tolerance;
 use crate::select::{Leave, Selection, Unwanted};
@@ -44,7 +44,7 @@ pub(super) fn find(
         .map(|entry| (name(entry), entry))
         .collect();
     let mut found: Vec<InTheWay> = Vec::new();
-    for (place, entry) in entries.iter().enumerate() {
+    for (place, entry) in placed(entries) {
         let is_table = choose::is_table(entry);
         let is_kept = is_table
             && matches!(

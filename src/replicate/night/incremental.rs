@@ -12,7 +12,7 @@ use super::ground::look_at;
 use super::guard::LockWatch;
 use super::present::Present;
 use super::report;
-use crate::archive::{Desc, Toc};
+use crate::archive::{Desc, Place, Toc, placed};
 use crate::error::chain;
 use crate::replicate::config::Config;
 use crate::replicate::incremental::{self, CopySettings, IncrementalTable, Summary};
@@ -144,14 +144,14 @@ pub(super) async fn unusable(
     if !config.databases.is_fed_here() {
         return Ok(problems);
     }
-    let is_wanted = |place: usize| chosen.selection.want(place).schema;
+    let is_wanted = |place: Place| chosen.selection.want(place).schema;
     let mut forced = Vec::new();
     for table in &settings.tables {
         if present.has_table(&table.schema, &table.name) {
             continue;
         }
         let is_same = |name| name == (table.schema.as_str(), table.name.as_str());
-        let mut entries = toc.entries.iter().enumerate();
+        let mut entries = placed(&toc.entries);
         let found =
             entries.find(|(_, entry)| choose::is_table(entry) && is_same(choose::name(entry)));
         let Some((place, entry)) = found else {
@@ -171,7 +171,7 @@ pub(super) async fn unusable(
         }
         // The last statement but for those of an upgrade (`dumpTableSchema` in pg_dump.c).
         let is_forced = entry.defn.trim_end().ends_with(" FORCE ROW LEVEL SECURITY;");
-        let enables = toc.entries.iter().enumerate().find(|(place, enables)| {
+        let enables = placed(&toc.entries).find(|(place, enables)| {
             enables.desc == Desc::RowSecurity && is_same(choose::name(enables)) && is_wanted(*place)
         });
         if let (true, Some((_, enables))) = (is_forced, enables) {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::choose::ChosenObjects;
 use super::ground::Drops;
 use super::superuser::{Fact, Known};
-use crate::archive::{Desc, Entry, Toc};
+use crate::archive::{Desc, Entry, Toc, placed};
 use crate::replicate::config::Config;
 use crate::report::units::first_of;
 use crate::restore::Tolerance;
@@ -57,7 +57,7 @@ impl<'a> Rights<'a> {
             creates: value(2) == "t",
             is_read_only: value(3) == "t",
         };
-        let wanted = toc.entries.iter().enumerate();
+        let wanted = placed(&toc.entries);
         let wanted = wanted.filter(|(place, _)| chosen.selection.want(*place).schema);
         let wanted = wanted.map(|(_, entry)| entry).collect();
         Ok(Self { config, session, toc, wanted, drops, role })

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use crate::archive::{Desc, DumpId, Entry};
+use crate::archive::{Desc, DumpId, Entry, Place};
 use crate::restore::entry::failures::Failures;
 use crate::restore::entry::orphans;
 use crate::restore::error::WorkError;
@@ -25,7 +25,7 @@ use crate::statements::{Command, StatementError, definition, owner, partitioned_
 const NOT_POPULATED: &str = "55000";
 
 /// Restores one entry and reports the outcome.
-pub(crate) async fn restore_entry(lane: &mut Lane, place: usize, source: DataSource) {
+pub(crate) async fn restore_entry(lane: &mut Lane, place: Place, source: DataSource) {
     let facts = lane.facts.clone();
     let ledger = lane.ledger.clone();
     let entry = facts.entry(place);
@@ -62,7 +62,7 @@ pub(crate) async fn restore_entry(lane: &mut Lane, place: usize, source: DataSou
 }
 
 /// Reports an entry that an earlier run restored.
-pub(crate) async fn pass_over(lane: &mut Lane, place: usize) {
+pub(crate) async fn pass_over(lane: &mut Lane, place: Place) {
     let facts = lane.facts.clone();
     let ledger = lane.ledger.clone();
     let entry = facts.entry(place);
@@ -101,7 +101,7 @@ impl<'a> EntryWork<'a> {
     }
 
     /// Returns the reason why the entry was skipped, if it was.
-    async fn run(&mut self, place: usize, source: DataSource) -> Option<String> {
+    async fn run(&mut self, place: Place, source: DataSource) -> Option<String> {
         let (facts, ledger, entry) = (self.facts, self.ledger, self.entry);
         let want = facts.want(place);
         if let Some(rows) = self.lane.journal.get().and_then(|_| ledger.rows_missing(entry)) {

@@ -8,7 +8,7 @@ use backon::Retryable;
 
 use crate::error::chain;
 use crate::restore::error::{Shortfall, WorkError};
-use crate::restore::event::Event;
+use crate::restore::event::{Event, LaneId};
 use crate::restore::facts::Facts;
 use crate::restore::journal::state::KeptJournal;
 use crate::restore::ledger::Ledger;
@@ -33,7 +33,7 @@ const NO_ANSWER: Duration = Duration::from_secs(10);
 /// A session and its settings. The session is opened when it is needed, and reopened when it was
 /// lost.
 pub(crate) struct Lane {
-    pub(crate) number: usize,
+    pub(crate) number: LaneId,
     pub(crate) facts: Arc<Facts>,
     pub(crate) ledger: Arc<Ledger>,
     /// Set for the first session once it is open, and for the others from the start.
@@ -58,7 +58,7 @@ pub(crate) struct Lane {
 }
 
 impl Lane {
-    pub(crate) fn new(number: usize, target: Target, ledger: Arc<Ledger>) -> Self {
+    pub(crate) fn new(number: LaneId, target: Target, ledger: Arc<Ledger>) -> Self {
         Self {
             number,
             facts: ledger.facts.clone(),

@@ -4,7 +4,7 @@ use crate::archive;
 use crate::error::chain;
 use crate::restore::event::{Cause, Failure};
 use crate::restore::points::StagePoint;
-use crate::server::{CONNECTION_FAILURE, ServerError, SessionError as TargetError};
+use crate::server::{CONNECTION_FAILURE, Retry, ServerError, SessionError as TargetError};
 
 /// Result of a restore.
 pub type Result<T, E = RestoreError> = std::result::Result<T, E>;
@@ -164,6 +164,14 @@ impl WorkError {
         }
     }
 
+    /// Whether, and how, the work is tried again.
+    pub(crate) fn retry(&self) -> Retry {
+        match self {
+            Self::Target(error) | Self::Row { source: error, .. } => error.retry(),
+            Self::Archive(_) | Self::Other(_) => Retry::Never,
+        }
+    }
+
     /// The failure to report, without its cause, which depends on the other entries.
     pub(crate) fn failure(&self) -> Failure {
         match self.server() {
@@ -179,7 +187,7 @@ impl WorkError {
             },
             None => Failure {
                 message: chain(self),
-                sqlstate: self.is_passing().then(|| CONNECTION_FAILURE.to_owned()),
+                sqlstate: self.retry().is_at_once().then(|| CONNECTION_FAILURE.to_owned()),
                 ..Failure::default()
             },
         }

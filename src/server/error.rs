@@ -121,32 +121,6 @@ impl SessionError {
         }
     }
 
-    /// Whether the same work may succeed minutes later: the connection was lost, or the SQLSTATE
-    /// indicates it.
-    #[must_use]
-    pub fn is_passing(&self) -> bool {
-        self.class() == Class::Retry
-            || self.is_connection_lost()
-            || self.sqlstate().is_some_and(super::sqlstate::is_passing)
-    }
-
-    /// What to do about it.
-    #[must_use]
-    pub fn class(&self) -> Class {
-        match self {
-            Self::Lost(_) | Self::Network(_) | Self::Timeout(_) => Class::Retry,
-            Self::Connect { source, .. } | Self::Setting { source, .. } => source.class(),
-            Self::Server(error) => error.class(),
-            Self::Params(_)
-            | Self::Tls { .. }
-            | Self::NoPassword
-            | Self::Prompt(_)
-            | Self::NotOurs { .. }
-            | Self::Unsuitable(_) => Class::Fatal,
-            Self::Aborted | Self::Protocol(..) => Class::Other,
-        }
-    }
-
     /// Classifies an error of the driver. `statement` is the SQL that was running.
     pub(super) fn from_driver(error: tokio_postgres::Error, statement: Option<&str>) -> Self {
         if let Some(report) = error.as_db_error() {

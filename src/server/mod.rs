@@ -37,6 +37,7 @@ mod pgpass;
 mod prompt;
 mod refused_copy;
 mod require_auth;
+mod retry;
 mod service;
 mod session;
 mod sqlstate;
@@ -63,10 +64,11 @@ pub use notice::{Notice, Notices};
 pub use params::{ConnectOptions, PasswordPrompt};
 pub use patience::{PATIENCE, once_ready};
 pub(crate) use patience::{WhileItWorks, reconnecting};
+pub use retry::Retry;
 pub use session::{CancelHandle, Session, SessionSettings};
 pub use sqlstate::{
     CONNECTION_FAILURE, Class, FEATURE_NOT_SUPPORTED, INSUFFICIENT_PRIVILEGE, UNDEFINED_OBJECT,
-    is_missing_object, is_passing,
+    is_missing_object,
 };
 pub use tls::SslMode;
 pub use transaction::{NotDone, TransactionId, TransactionOutcome};

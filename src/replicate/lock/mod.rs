@@ -13,7 +13,7 @@
 use std::time::Duration;
 
 use crate::error::chain;
-use crate::server::{self, Backend, LOCKS, Session, SessionSettings, Target, once_ready};
+use crate::server::{self, Backend, LOCKS, Retry, Session, SessionSettings, Target, once_ready};
 
 /// The second half of the lock key: the kind of lock. Advisory locks are per database, so the key
 /// does not include the database.
@@ -182,12 +182,12 @@ impl TargetLock {
 }
 
 impl LockError {
-    /// Whether a retry may succeed.
+    /// Whether, and how, it is tried again.
     #[must_use]
-    pub fn is_passing(&self) -> bool {
+    pub fn retry(&self) -> Retry {
         match self {
-            Self::Taken { .. } | Self::Lost => true,
-            Self::Target(error) => error.is_passing(),
+            Self::Taken { .. } | Self::Lost => Retry::LaterAttempt,
+            Self::Target(error) => error.retry(),
         }
     }
 }

@@ -27,7 +27,7 @@ use crate::report::nights::Lang;
 use crate::report::stages::Stage;
 use crate::report::timeline::TimelineReader;
 use crate::report::{ReportOptions, Screen};
-use crate::server::{Session, SessionSettings, Target};
+use crate::server::{Retry, Session, SessionSettings, Target};
 
 /// How a night is reported.
 #[derive(Clone, Debug)]
@@ -69,8 +69,7 @@ impl NightJob for FullRun {
         match result {
             Ok(()) => JobOutcome::Succeeded,
             Err(_) if stop.is_cancelled() => JobOutcome::Stopped,
-            Err(error) if error.is_permanent() => JobOutcome::Failed(JobFailure::permanent(&error)),
-            Err(error) => JobOutcome::Failed(JobFailure::passing(&error)),
+            Err(error) => JobOutcome::Failed(JobFailure::new(&error, error.retry())),
         }
     }
 }
@@ -393,7 +392,7 @@ impl Attempt<'_> {
 
     /// Drops the new database, if any, unless another attempt can resume it.
     async fn abandon(&self, ground: NightTarget, error: &NightError) {
-        if error.is_permanent() && !self.stop.is_cancelled() {
+        if error.retry() == Retry::Never && !self.stop.is_cancelled() {
             ground.abandon().await;
         }
     }

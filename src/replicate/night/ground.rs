@@ -18,7 +18,7 @@ use crate::replicate::clean;
 use crate::replicate::config::{self, TableMode};
 use crate::replicate::swap::{self, Leftover, Names, Recovered, Swap, SwapError};
 use crate::replicate::worker::DatabaseHistory;
-use crate::server::{Session, SessionSettings, Target};
+use crate::server::{Retry, Session, SessionSettings, Target};
 use crate::source::remote::Sha256Sum;
 
 /// Attempts to rename, while sessions that cannot be terminated block it.
@@ -269,7 +269,7 @@ pub(super) async fn finish(
         match swap.finish().await {
             Ok(not_copied) => break not_copied,
             Err(error @ SwapError::Replaced { .. }) => return Err(error.into()),
-            Err(error) if error.is_passing() && tries < TRIES => {
+            Err(error) if error.retry() != Retry::Never && tries < TRIES => {
                 tracing::warn!("retrying: {}", chain(&error));
             }
             Err(error) => return Err(error.into()),

@@ -11,6 +11,7 @@ use crate::archive::{Desc, DumpId, Entry, placed};
 use crate::replicate::config::{Restore, TableMode};
 use crate::restore::Tolerance;
 use crate::select::{Leave, Selection, Unwanted};
+use crate::server::Retry;
 use crate::sql::ident::qualified;
 
 /// An entry of the archive that cannot be restored as it should be.
@@ -167,5 +168,5 @@ pub(super) fn refuse_foreign(found: &[InTheWay]) -> Result<(), NightError> {
     let foreign: Vec<&InTheWay> = found.iter().filter(|it| it.is_foreign).collect();
     let Some(first) = foreign.first() else { return Ok(()) };
     let (count, first) = (foreign.len() as u64, first.text.clone());
-    Err(NightError::Entries { count, first, is_passing: false })
+    Err(NightError::Entries { count, first, retry: Retry::Never })
 }

@@ -15,12 +15,14 @@ use super::report;
 use crate::archive::{Desc, Place, Toc, placed};
 use crate::error::chain;
 use crate::replicate::config::Config;
-use crate::replicate::incremental::{self, CopySettings, IncrementalTable, Summary};
+use crate::replicate::incremental::{
+    self, CopySettings, IncrementalError, IncrementalTable, Summary,
+};
 use crate::replicate::lock::LockError;
 use crate::replicate::worker::{INCREMENTAL, JobFailure, JobOutcome, NightJob, Run};
 use crate::report::nights::Lang;
 use crate::report::stages::Stage;
-use crate::server::{self, Session, Target};
+use crate::server::{self, Retry, Session, Target};
 use crate::sql::ident::quoted;
 
 /// Copies new rows, as a stage of the run.
@@ -126,7 +128,7 @@ pub(super) async fn precheck(
     Err(NightError::Precheck {
         count: errors.len() as u64,
         first: chain(first),
-        is_passing: errors.iter().all(incremental::IncrementalError::is_passing),
+        retry: errors.iter().map(IncrementalError::retry).min().unwrap_or(Retry::Never),
     })
 }
 
@@ -205,7 +207,7 @@ pub(super) fn check(summary: &Summary) -> Result<(), NightError> {
         return Err(NightError::Tables {
             count: summary.errors().count() as u64,
             first: chain(first),
-            is_passing: summary.errors().all(incremental::IncrementalError::is_passing),
+            retry: summary.errors().map(IncrementalError::retry).min().unwrap_or(Retry::Never),
         });
     }
     match summary.missing() {
@@ -269,8 +271,7 @@ impl NightJob for IncrementalRun {
         match result {
             Ok(()) => JobOutcome::Succeeded,
             Err(_) if stop.is_cancelled() => JobOutcome::Stopped,
-            Err(error) if error.is_permanent() => JobOutcome::Failed(JobFailure::permanent(&error)),
-            Err(error) => JobOutcome::Failed(JobFailure::passing(&error)),
+            Err(error) => JobOutcome::Failed(JobFailure::new(&error, error.retry())),
         }
     }
 }

@@ -20,7 +20,7 @@ use crate::replicate::clean;
 use crate::replicate::config::Restore;
 use crate::replicate::swap::{self, Names, SwapError};
 use crate::report::units::first_of;
-use crate::server::{self, Session, SessionSettings, Target, has_record, make_bookkeeping};
+use crate::server::{self, Retry, Session, SessionSettings, Target, has_record, make_bookkeeping};
 use crate::sql::ident::{literal, quoted};
 
 /// How many objects a message lists; the rest are counted.
@@ -151,7 +151,7 @@ pub(super) async fn check_previous(
     let session = match Session::connect(&previous, &SessionSettings::default()).await {
         Ok(session) => session,
         Err(error) if error.sqlstate() == Some(NO_SUCH_DATABASE) => return Ok(Vec::new()),
-        Err(error) if settings.swap_drops_others && !error.is_passing() => {
+        Err(error) if settings.swap_drops_others && error.retry() == Retry::Never => {
             return Ok(vec![format!(
                 "cannot check \"{database}\" for objects of other roles before it is dropped: {}",
                 chain(&error)

@@ -4,6 +4,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::run::Run;
 use crate::error::{chain, hint};
+use crate::server::Retry;
 
 /// One attempt at a run.
 ///
@@ -34,25 +35,17 @@ pub enum JobOutcome {
 pub struct JobFailure {
     /// The error and its causes in one line, without secrets.
     pub message: String,
-    /// Whether another attempt would fail the same way: a wrong setting, a missing permission.
-    pub is_permanent: bool,
+    /// Whether another attempt follows: not if it is [`Retry::Never`].
+    pub retry: Retry,
 }
 
 impl JobFailure {
-    /// A failure that may pass with time: the network, a lock, a late backup.
-    pub fn passing(error: &(dyn std::error::Error + 'static)) -> Self {
-        Self { message: with_hint(error), is_permanent: false }
-    }
-
-    /// A failure that persists until the user changes something.
-    pub fn permanent(error: &(dyn std::error::Error + 'static)) -> Self {
-        Self { message: with_hint(error), is_permanent: true }
-    }
-}
-
-fn with_hint(error: &(dyn std::error::Error + 'static)) -> String {
-    match hint(error) {
-        Some(hint) => format!("{}; hint: {hint}", chain(error)),
-        None => chain(error),
+    /// The failure of an attempt that ended with this error.
+    pub fn new(error: &(dyn std::error::Error + 'static), retry: Retry) -> Self {
+        let message = match hint(error) {
+            Some(hint) => format!("{}; hint: {hint}", chain(error)),
+            None => chain(error),
+        };
+        Self { message, retry }
     }
 }

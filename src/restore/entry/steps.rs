@@ -120,7 +120,7 @@ async fn second(lane: &mut Lane, place: Place, step: Step, sql: &str, before: Du
             let duration = before + started.elapsed();
             ledger.finish(place, Finished { lane: lane.number, duration, ..Finished::default() });
         }
-        Err(error) if step == Step::UseIndex && !error.is_passing() => {
+        Err(error) if step == Step::UseIndex && !error.retry().is_at_once() => {
             // The archive's statement will show what is wrong, if anything is.
             drop_index(lane, place).await;
             restore_entry(lane, place, DataSource::archive()).await;

@@ -78,6 +78,7 @@ printf 'CREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT 1; SELECT CASE WHEN 
 printf 'CREATE RULE r AS ON INSERT TO t DO (SELECT 1; SELECT 2);\n\\i x\n' >corpus/script/command
 printf 'COPY t FROM stdin;\n1\n\\.\n' >corpus/script/rows
 printf 'DO $$BEGIN PERFORM 1; END$$;\n\nBEGIN; COMMIT;\n' >corpus/script/block
+printf 'SELECT 1;\n-' >corpus/script/operator-at-the-end
 
 printf 'ALTER TABLE ONLY public.t\n    ADD CONSTRAINT "t;k" PRIMARY KEY (id, "a""b") INCLUDE (c);\n' >corpus/definitions/primary
 printf 'ALTER TABLE ONLY public.t\n    ADD CONSTRAINT f FOREIGN KEY (a) REFERENCES s.u(b) ON DELETE CASCADE DEFERRABLE NOT VALID;\n' >corpus/definitions/foreign

@@ -26,10 +26,10 @@
 //! 7. [`report`] turns the [events](restore::event) of all this into bars, log lines and the
 //!    summary.
 //!
-//! Other modules: [`verify`] checks an archive up to its decompressed data, without a server;
-//! [`compare`] compares that data with a database; [`embedded`] runs a temporary server;
-//! [`replicate`] is the nightly run around a restore, from a host's backup to an enriched
-//! warehouse, with its worker and its web page; [`cli`] turns options into settings.
+//! Other modules: [`verify`] checks an archive up to its decompressed data, without a server, or
+//! compares that data with a database; [`embedded`] runs a temporary server; [`replicate`] is the
+//! nightly run around a restore, from a host's backup to an enriched warehouse, with its worker and
+//! its web page; [`cli`] turns options into settings.
 //!
 //! # Example
 //!
@@ -49,7 +49,7 @@
 //!
 //! let report = verify(archive, &VerifyOptions::default(), &|_progress| {});
 //! assert!(report.is_intact());
-//! # Ok::<(), nocturne::archive::Error>(())
+//! # Ok::<(), nocturne::archive::ArchiveError>(())
 //! ```
 //!
 //! [`restore::restore`] takes the same archive, a [`Selection`](select::Selection), a
@@ -74,16 +74,17 @@
 //! The command line is the product. The library's API serves it and may change with any version
 //! before 1.0.
 
-// Some code is used by the nightly run only; the build with all features finds what nothing uses.
-#![cfg_attr(not(feature = "replicate"), allow(dead_code, unused_imports))]
+// Some re-exports are used by the nightly run only.
+#![cfg_attr(not(feature = "replicate"), allow(unused_imports))]
 
 pub mod archive;
 pub mod cli;
-pub mod compare;
 pub mod embedded;
 mod error;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
+#[cfg(feature = "http")]
+mod http;
 pub mod plan;
 #[cfg(feature = "replicate")]
 pub mod replicate;

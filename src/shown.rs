@@ -2,8 +2,8 @@
 //! terminal's cursor, start a new line or change the reading direction.
 //!
 //! Everything written to a terminal passes through one of these functions: standard error in
-//! `report::screen`, standard output in `cli::list`, JSON in [`json`]. Text within a line, such as
-//! a name or an error, passes through [`one_line`] first.
+//! `report::screen`, standard output in `cli::shared::output`, JSON in [`json`]. Text within a
+//! line, such as a name or an error, passes through [`one_line`] first.
 //!
 //! They also remove passwords that were typed on the command line ([`conceal`]).
 
@@ -51,6 +51,18 @@ pub(crate) fn one_line(text: &str) -> String {
         }
         for character in part.chars() {
             push(&mut line, if character == '\t' { ' ' } else { character });
+        }
+    }
+    line
+}
+
+/// The text on one line, without loss: control characters and backslashes are escaped.
+pub(crate) fn escaped(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for character in decoded(text).chars() {
+        match character {
+            '\\' => line.push_str("\\\\"),
+            other => push(&mut line, other),
         }
     }
     line
@@ -125,7 +137,7 @@ fn push(shown: &mut String, character: char) {
 
 /// Whether a terminal or an editor acts on this character instead of showing it: control
 /// characters, line and paragraph separators, marks of the reading direction.
-pub(crate) fn acts(character: char) -> bool {
+fn acts(character: char) -> bool {
     character.is_control()
         || matches!(
             character,

@@ -256,37 +256,14 @@ impl<R: Read> Read for Zstd<R> {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write;
-
     use super::*;
+    use crate::archive::tests::Slow;
+    use crate::archive::tests::writer::compress;
 
     fn sample() -> Vec<u8> {
         (0..30_000u32)
             .flat_map(|n| format!("{n}\t{}\n", n.wrapping_mul(2_654_435_761)).into_bytes())
             .collect()
-    }
-
-    fn compress(compression: Compression, framing: GzipFraming, data: &[u8]) -> Vec<u8> {
-        let level = flate2::Compression::default();
-        match (compression, framing) {
-            (Compression::None, _) => data.to_vec(),
-            (Compression::Gzip, GzipFraming::Zlib) => {
-                let mut out = flate2::write::ZlibEncoder::new(Vec::new(), level);
-                out.write_all(data).unwrap();
-                out.finish().unwrap()
-            }
-            (Compression::Gzip, GzipFraming::Gzip) => {
-                let mut out = flate2::write::GzEncoder::new(Vec::new(), level);
-                out.write_all(data).unwrap();
-                out.finish().unwrap()
-            }
-            (Compression::Lz4, _) => {
-                let mut out = lz4_flex::frame::FrameEncoder::new(Vec::new());
-                out.write_all(data).unwrap();
-                out.finish().unwrap()
-            }
-            (Compression::Zstd, _) => zstd::stream::encode_all(data, 3).unwrap(),
-        }
     }
 
     const COMPRESSED: [(Compression, GzipFraming); 4] = [
@@ -295,16 +272,6 @@ mod tests {
         (Compression::Lz4, GzipFraming::Gzip),
         (Compression::Zstd, GzipFraming::Gzip),
     ];
-
-    /// A reader that returns at most `step` bytes at a time, like small chunks of an archive.
-    struct Slow<'a>(&'a [u8], usize);
-
-    impl Read for Slow<'_> {
-        fn read(&mut self, output: &mut [u8]) -> io::Result<usize> {
-            let wanted = output.len().min(self.1);
-            self.0.read(&mut output[..wanted])
-        }
-    }
 
     fn read_all(pair: (Compression, GzipFraming), data: &[u8]) -> io::Result<Vec<u8>> {
         let mut out = Vec::new();

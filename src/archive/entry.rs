@@ -239,6 +239,12 @@ impl Entry {
         }
     }
 
+    /// Whether either of its two fields about data says that it has some.
+    #[must_use]
+    pub fn declares_data(&self) -> bool {
+        self.had_dumper || self.data != DataLocation::None
+    }
+
     /// Whether the data of this entry is loaded into an ancestor partition rather than the table in
     /// its tag (`pg_dump --load-via-partition-root`).
     ///

@@ -103,6 +103,14 @@ impl ArchiveError {
         })
     }
 
+    /// Classifies an error of the splitter of statements: what is not a statement is malformed.
+    pub(crate) fn from_statements(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::InvalidData => Self::malformed(error.to_string()),
+            _ => Self::from_io(error),
+        }
+    }
+
     /// Sets the file, unless it is set already.
     #[must_use]
     pub fn in_file(mut self, file: impl Into<String>) -> Self {

@@ -134,8 +134,8 @@ pub struct Header {
 impl Header {
     /// The major version of the dumped server, such as 15 or 17; `None` if unknown.
     #[must_use]
-    pub fn remote_major(&self) -> Option<u32> {
-        let digits: String = self.remote_version.chars().take_while(char::is_ascii_digit).collect();
+    pub fn server_major(&self) -> Option<u32> {
+        let digits = self.remote_version.split(|c: char| !c.is_ascii_digit()).next()?;
         digits.parse().ok()
     }
 }

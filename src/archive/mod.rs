@@ -46,25 +46,24 @@ pub(crate) mod budget;
 pub(crate) mod codec;
 pub(crate) mod custom;
 pub mod data;
+mod digest;
+pub mod digests;
 pub mod encoding;
 pub mod entry;
 pub mod error;
 pub(crate) mod files;
 pub mod header;
 mod incremental;
-#[cfg(test)]
-mod models;
 pub(crate) mod objects;
 mod primitives;
-#[cfg(test)]
-mod round_trip;
 pub(crate) mod slice;
 pub mod stream;
-pub mod toc;
 #[cfg(test)]
-pub(crate) mod writer;
+pub(crate) mod tests;
+pub mod toc;
 
 pub use data::{Data, LargeObject, LargeObjects};
+pub use digest::{Digest, HashingReader};
 pub use entry::{DataLocation, Desc, DumpId, Entry, Section};
 pub use error::{ArchiveError, ErrorKind, Result};
 pub use header::{Compression, Format, Header, LocalTime};

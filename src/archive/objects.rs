@@ -10,6 +10,12 @@ use std::collections::HashSet;
 use super::entry::{Desc, Entry};
 use super::error::{ArchiveError, Result};
 
+/// The large objects that the definition of an entry `BLOB METADATA` lists, an OID a line, and the
+/// lines that are no OIDs.
+pub(crate) fn oids(definition: &str) -> impl Iterator<Item = std::result::Result<u32, &str>> {
+    definition.lines().map(|line| line.parse().map_err(|_| line))
+}
+
 /// The large objects of an entry `BLOBS`, from its entry `BLOB METADATA`, or else from the
 /// `entries` of the archive. Empty if nothing lists them.
 pub(crate) fn listed_objects<'a>(
@@ -18,7 +24,7 @@ pub(crate) fn listed_objects<'a>(
 ) -> HashSet<u32> {
     match metadata {
         // Lines that are not numbers are skipped; comparing the objects then reports them missing.
-        Some(list) => list.defn.lines().filter_map(|line| line.trim().parse().ok()).collect(),
+        Some(list) => oids(&list.defn).flatten().collect(),
         None => {
             let each = entries.into_iter().filter(|entry| entry.desc == Desc::Blob);
             each.map(|entry| entry.oid).collect()

@@ -8,6 +8,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use sha2::{Digest as _, Sha256};
 
+use super::Digest;
+
 /// Bytes `start..end` of a file. Reads are positional: the file's own cursor is not used.
 #[derive(Clone, Debug)]
 pub(crate) struct FileSlice {
@@ -102,9 +104,9 @@ impl ReadCounter {
     /// its file. For large objects in files it covers, for each object in the order of their list,
     /// the OID (4 bytes) and the file's length (8), least significant byte first, and the file.
     #[must_use]
-    pub fn sha256(&self) -> Option<[u8; 32]> {
+    pub fn sha256(&self) -> Option<Digest> {
         let hash = self.hash.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        Some(hash.finalize().into())
+        Some(hash.into())
     }
 
     pub(crate) fn read(&self, bytes: &[u8]) {

@@ -7,7 +7,7 @@ use std::path::Path;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, Command as Clap, CommandFactory, Error, FromArgMatches};
 
-use super::args::Cli;
+use super::options::Cli;
 
 /// The program name under which nocturne acts as `nocturne restore`.
 const PG_RESTORE: &str = "pg_restore";
@@ -54,7 +54,13 @@ pub(super) fn parse(words: impl IntoIterator<Item = OsString>) -> Result<(Cli, S
     if called.is_some_and(|name| name == PG_RESTORE) {
         words.insert(1, "restore".into());
     }
-    let matches = command().try_get_matches_from(words).map_err(|error| {
+    let matches = command().try_get_matches_from(&words).map_err(|mut error| {
+        if let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidArg)
+            && follows_password(&words, word)
+        {
+            let concealed = ContextValue::String("…".to_owned());
+            error.insert(ContextKind::InvalidArg, concealed);
+        }
         let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidSubcommand) else {
             return error;
         };
@@ -63,6 +69,14 @@ pub(super) fn parse(words: impl IntoIterator<Item = OsString>) -> Result<(Cli, S
     })?;
     let name = matches.subcommand_name().unwrap_or_default().to_owned();
     Ok((Cli::from_arg_matches(&matches)?, name))
+}
+
+/// Whether a word was meant as the value of `--password`, which takes none.
+fn follows_password(words: &[OsString], word: &str) -> bool {
+    let is_option = |word: &OsString| {
+        word.to_str().is_some_and(|word| word == "-W" || word.starts_with("--pass"))
+    };
+    words.windows(2).any(|pair| pair[1] == *word && is_option(&pair[0]))
 }
 
 /// The error for a command that this build lacks.
@@ -74,7 +88,7 @@ fn not_built(name: &str, feature: &str) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use super::super::args::CliCommand;
+    use super::super::options::CliCommand;
     use super::*;
 
     fn parsed(line: &str) -> Result<(Cli, String), Error> {

@@ -2,20 +2,18 @@
 
 use std::num::NonZeroUsize;
 
-use super::args::Verify;
-use super::choose::ChosenEntries;
-use super::exit::{
-    ARCHIVE, CONNECT, CommandFailure, CommandResult, ERRORS, INTERRUPTED, interrupted,
-};
-use super::threads;
-use super::values::OutputFormat;
-use super::{connection, list, verify};
-use crate::compare::{CompareError, CompareOptions, compare};
+use super::exit::{ARCHIVE, CONNECT, CommandFailure, CommandResult, ERRORS, INTERRUPTED};
+use super::options::values::OutputFormat;
+use super::options::{Verify, connection};
+use super::shared::choose::ChosenEntries;
+use super::shared::output;
+use super::shared::threads::{self, interrupted};
 use crate::error::chain;
 use crate::report::Screen;
 use crate::restore::event::Event;
 use crate::server;
 use crate::source::{Archive, Input};
+use crate::verify::{CompareError, CompareOptions, compare};
 
 /// Compares, and prints the result.
 pub(super) fn run(
@@ -34,10 +32,10 @@ pub(super) fn run(
         again: Some(input.clone()).filter(|input| *input != Input::Stdin),
     };
     let runtime = threads::runtime(jobs.get())?;
-    let bar = verify::bar(screen);
+    let bar = output::bar(screen, "{msg} ");
     let told = bar.clone();
-    let progress = move |progress| verify::show(&told, progress);
-    let warnings = list::warnings(screen);
+    let progress = move |progress| output::show(&told, progress);
+    let warnings = output::warnings(screen);
     let waits = |error: &server::SessionError| {
         let message = format!("waiting for the server: {}", chain(error));
         warnings.send(Event::Warning { message });
@@ -59,11 +57,11 @@ pub(super) fn run(
     let comparison = compared?;
     match typed.format {
         OutputFormat::Text => {
-            list::write(None, comparison.text(typed.reporting.verbose > 0).as_bytes())?;
+            output::write(None, comparison.text(typed.reporting.verbose > 0).as_bytes())?;
         }
         OutputFormat::Json => {
             let json = comparison.json().map_err(|error| CommandFailure::of(ERRORS, &error))?;
-            list::write_json(None, &(json + "\n"))?;
+            output::write_json(None, &(json + "\n"))?;
         }
     }
     // The output above lists the differences.

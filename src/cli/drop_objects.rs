@@ -5,13 +5,13 @@ use std::fmt::Write;
 
 use tokio_util::sync::CancellationToken;
 
-use super::args::DropObjects as Typed;
 use super::exit::{CONNECT, CommandFailure, CommandResult, ERRORS, INTERRUPTED, USAGE};
-use super::list;
-use super::worker::{start_log, until_signal};
+use super::options::DropObjects as Typed;
+use super::shared::night::{lock, start_log, target};
+use super::shared::output;
+use super::shared::threads::until_signal;
 use crate::replicate::clean::{self, CleanError, DropPlan};
 use crate::replicate::config::{Config, TableMode};
-use crate::replicate::lock::{LockError, TargetLock};
 use crate::replicate::night::forget_all;
 use crate::report::Verbosity;
 use crate::server::{Session, SessionSettings, Target, has_bookkeeping};
@@ -23,20 +23,6 @@ pub(super) fn run(typed: &Typed) -> CommandResult {
     start_log(&config, Verbosity::from_flags(typed.quiet, typed.verbose))?;
     let target = target(&config)?;
     until_signal(0, |stop| drop_objects(typed, &config, target, stop))
-}
-
-/// The target of a single-step command.
-pub(super) fn target(config: &Config) -> Result<Target, CommandFailure> {
-    let target = config.databases.target.clone();
-    target.ok_or_else(|| CommandFailure::new(USAGE, "DATABASE_URL is not set"))
-}
-
-/// Locks the target against other runs.
-pub(super) async fn lock(target: &Target) -> Result<TargetLock, CommandFailure> {
-    TargetLock::take(target).await.map_err(|error| match &error {
-        LockError::Target(_) => CommandFailure::of(CONNECT, &error),
-        _ => CommandFailure::of(ERRORS, &error),
-    })
 }
 
 async fn drop_objects(
@@ -73,7 +59,7 @@ async fn drop_objects(
         return Err(CommandFailure::new(USAGE, format!("--keep {pattern}: no such table")));
     }
     if typed.dry_run {
-        return list::write(None, describe(&plan).as_bytes());
+        return output::write(None, describe(&plan).as_bytes());
     }
     for other in &plan.others {
         tracing::warn!(

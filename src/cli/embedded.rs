@@ -1,8 +1,9 @@
 //! `nocturne restore --embedded`: the restore's own temporary server.
 
-use super::args::{Restore, TargetOptions};
-use super::exit::{CONNECT, CommandFailure, CommandResult, ERRORS, interrupted};
-use super::{list, say};
+use super::exit::{CONNECT, CommandFailure, CommandResult, ERRORS};
+use super::options::{Restore, TargetOptions};
+use super::shared::threads::interrupted;
+use super::shared::{output, say};
 use crate::embedded::{Embedded, EmbeddedOptions};
 use crate::error::chain;
 use crate::report::LogFormat;
@@ -126,7 +127,7 @@ impl EmbeddedServer {
             let cells: Vec<String> = row.into_iter().map(Option::unwrap_or_default).collect();
             cells.join("\t") + "\n"
         });
-        list::write(None, lines.collect::<String>().as_bytes())
+        output::write(None, lines.collect::<String>().as_bytes())
     }
 }
 

@@ -2,10 +2,11 @@
 
 use tokio_util::sync::CancellationToken;
 
-use super::args::Enrich as Typed;
-use super::drop_objects::{lock, target};
 use super::exit::{CONNECT, CommandFailure, CommandResult, ERRORS, INTERRUPTED, USAGE};
-use super::worker::{start_log, until_signal};
+use super::options::Enrich as Typed;
+use super::shared::night::start_log;
+use super::shared::night::{lock, target};
+use super::shared::threads::until_signal;
 use crate::replicate::config::Config;
 use crate::replicate::enrich::{self, EnrichError, Enrichment, tell};
 use crate::report::Verbosity;

@@ -1,6 +1,5 @@
 //! Exit codes, and how failures are reported.
 
-use std::path::Path;
 use std::process::ExitCode;
 
 use crate::error::{chain, hint};
@@ -83,25 +82,6 @@ impl CommandFailure {
     }
 }
 
-/// Resolves when the user or the system asks to stop, from this call on.
-pub(super) fn interrupted() -> impl Future<Output = ()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut signals: Vec<_> =
-        [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()]
-            .into_iter()
-            .filter_map(|kind| signal(kind).ok())
-            .collect();
-    async move {
-        let waits = signals.iter_mut().map(|signal| Box::pin(signal.recv()));
-        futures::future::select_all(waits).await;
-    }
-}
-
-/// Turns an output file's error into a failure.
-pub(super) fn unwritable(path: &Path) -> impl Fn(std::io::Error) -> CommandFailure {
-    move |error| CommandFailure::new(ERRORS, format!("cannot write {}: {error}", path.display()))
-}
-
 impl From<crate::archive::ArchiveError> for CommandFailure {
     fn from(error: crate::archive::ArchiveError) -> Self {
         Self::of(ARCHIVE, &error)
@@ -132,11 +112,13 @@ pub(super) fn code(outcome: CommandResult, command: &str) -> ExitCode {
         Ok(()) => ExitCode::from(SUCCESS),
         Err(failure) => {
             if !failure.message.is_empty() {
-                super::say(&format!("nocturne: {}", failure.message));
-                failure.details.iter().for_each(|line| super::say(&format!("  {line}")));
-                failure.hint.iter().for_each(|hint| super::say(&format!("hint: {hint}")));
+                super::shared::say(&format!("nocturne: {}", failure.message));
+                failure.details.iter().for_each(|line| super::shared::say(&format!("  {line}")));
+                failure.hint.iter().for_each(|hint| super::shared::say(&format!("hint: {hint}")));
                 if failure.code == USAGE {
-                    super::say(&format!("Try \"nocturne {command} --help\" for more information."));
+                    super::shared::say(&format!(
+                        "Try \"nocturne {command} --help\" for more information."
+                    ));
                 }
             }
             ExitCode::from(failure.code)

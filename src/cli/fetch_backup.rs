@@ -9,15 +9,16 @@ use std::thread::available_parallelism;
 use std::time::Duration;
 
 use chrono::Utc;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 
-use super::args::FetchBackup as Typed;
-use super::exit::{
-    ARCHIVE, CONNECT, CommandFailure, CommandResult, ERRORS, INTERRUPTED, USAGE, interrupted,
-};
-use super::threads;
-use super::{list, say};
+use super::exit::{ARCHIVE, CONNECT, CommandFailure, CommandResult, ERRORS, INTERRUPTED, USAGE};
+use super::options::FetchBackup as Typed;
+use super::shared::input::read_text;
+use super::shared::output::{self, bar};
+use super::shared::say;
+use super::shared::threads::{self, interrupted};
 use crate::archive;
+use crate::archive::Digest;
 use crate::error::chain;
 use crate::replicate::backup::local::Skipped;
 use crate::replicate::backup::scalingo::{ApiError, Choice, ScalingoError};
@@ -25,7 +26,7 @@ use crate::replicate::backup::{BackupError, BackupSource, Check, FoundBackup, Ma
 use crate::replicate::config::Config;
 use crate::report::{LogFormat, ProgressMode, ReportOptions, Screen, Verbosity, telemetry};
 use crate::shown::one_line;
-use crate::source::remote::{DownloadError, DownloadProgress, Sha256Sum, Start};
+use crate::source::remote::{DownloadError, DownloadProgress, Start};
 
 /// How often the download's progress is polled.
 const FRAME: Duration = Duration::from_millis(200);
@@ -34,7 +35,7 @@ const FRAME: Duration = Duration::from_millis(200);
 pub(super) fn run(typed: &Typed) -> CommandResult {
     let mut settings = Cow::Borrowed(&typed.settings);
     if let Some(path) = &typed.api_token_file {
-        settings = Cow::Owned(settings.into_owned().with("SCALINGO_API_TOKEN", read_token(path)?));
+        settings = Cow::Owned(settings.into_owned().with("SCALINGO_API_TOKEN", read_text(path)?));
     }
     let config = settings.config()?;
     let verbosity = Verbosity::from_flags(typed.quiet, typed.verbose);
@@ -46,7 +47,7 @@ pub(super) fn run(typed: &Typed) -> CommandResult {
     let source = BackupSource::of(&config.backup, config.zone).map_err(failure)?;
     let jobs = available_parallelism().map_or(1, NonZeroUsize::get);
     let runtime = threads::runtime(jobs)?;
-    let bar = bar(&screen);
+    let bar = bar(&screen, "");
     let outcome = runtime.block_on(async {
         tokio::select! {
             outcome = Box::pin(fetch(typed, &config, &source, &bar)) => outcome,
@@ -59,12 +60,6 @@ pub(super) fn run(typed: &Typed) -> CommandResult {
         LogFormat::Text => outcome,
         LogFormat::Json => outcome.map_err(CommandFailure::logged),
     }
-}
-
-fn read_token(path: &Path) -> Result<String, CommandFailure> {
-    std::fs::read_to_string(path).map_err(|error| {
-        CommandFailure::new(USAGE, format!("cannot read {}: {error}", path.display()))
-    })
 }
 
 async fn fetch(
@@ -104,7 +99,7 @@ async fn fetch(
         tracing::info!("resumed an earlier download after {} bytes", saved.kept);
     }
     let text = describe(&backup, Some(&saved.path), saved.size, saved.sha256);
-    list::write(None, text.as_bytes())
+    output::write(None, text.as_bytes())
 }
 
 /// Checks the age of a backup that no list describes: by its header, before downloading the rest.
@@ -134,7 +129,7 @@ async fn check_age(backup: &FoundBackup, config: &Config) -> Result<(), BackupEr
 async fn copy_to_stdout(
     backup: &FoundBackup,
     bar: &ProgressBar,
-) -> Result<(u64, Sha256Sum), CommandFailure> {
+) -> Result<(u64, Digest), CommandFailure> {
     let mut download = backup.start(Start::default()).map_err(failure)?;
     let progress = download.progress();
     show(bar, progress.clone());
@@ -151,7 +146,7 @@ async fn copy_to_stdout(
 }
 
 /// Describes the backup, one fact per line.
-fn describe(backup: &FoundBackup, file: Option<&Path>, bytes: u64, sha256: Sha256Sum) -> String {
+fn describe(backup: &FoundBackup, file: Option<&Path>, bytes: u64, sha256: Digest) -> String {
     let created = backup.created_at.map(|time| time.format("%Y-%m-%d %H:%M:%S UTC").to_string());
     let lines = [
         ("backup", Some(backup.id.clone())),
@@ -163,17 +158,6 @@ fn describe(backup: &FoundBackup, file: Option<&Path>, bytes: u64, sha256: Sha25
     ];
     let known = lines.into_iter().filter_map(|(name, value)| Some((name, value?)));
     known.map(|(name, value)| format!("{name:<8} {}\n", one_line(&value))).collect()
-}
-
-/// A progress bar on standard error, if the screen shows any.
-fn bar(screen: &Screen) -> ProgressBar {
-    let Some(bars) = screen.bars() else { return ProgressBar::hidden() };
-    let bar = bars.add(ProgressBar::no_length());
-    let template = "{wide_bar} {decimal_bytes}/{decimal_total_bytes} {decimal_bytes_per_sec} {eta}";
-    if let Ok(style) = ProgressStyle::with_template(template) {
-        bar.set_style(style);
-    }
-    bar
 }
 
 /// Updates the bar until the download finishes.

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use super::args::Incremental as Typed;
 use super::exit::{CONNECT, CommandFailure, CommandResult, ERRORS, INTERRUPTED, USAGE};
-use super::report::locale;
-use super::worker::{notifier, start_log, until_signal};
+use super::options::Incremental as Typed;
+use super::shared::night::locale;
+use super::shared::night::{notifier, start_log};
+use super::shared::threads::until_signal;
 use crate::replicate::config::Config;
 use crate::replicate::incremental::{
     self, CopySettings, IncrementalError, IncrementalTable, Summary,

@@ -3,12 +3,12 @@
 use std::num::NonZero;
 use std::thread::available_parallelism;
 
-use super::args::{PlanArgs, PlanFormat};
-use super::costs::CostHistoryFile;
 use super::exit::{CommandFailure, CommandResult, ERRORS, USAGE};
-use super::restore::automatic_jobs;
-use super::values::Jobs;
-use super::{choose, input, list};
+use super::options::values::Jobs;
+use super::options::{PlanArgs, PlanFormat};
+use super::shared::input::input;
+use super::shared::threads::automatic_jobs;
+use super::shared::{choose, costs, output};
 use crate::archive::{Desc, Entry, Place};
 use crate::plan::{JobId, Workers};
 use crate::report::Screen;
@@ -18,15 +18,15 @@ use crate::source::{self, Access, Sizes};
 
 /// Runs the command.
 pub(super) fn run(typed: &PlanArgs) -> CommandResult {
-    list::start_log()?;
+    output::start_log()?;
     let options = choose::options(&typed.selection, typed.create)?;
     let archive = source::open(&input(typed.archive.as_deref())?)?;
-    let events = list::warnings(&Screen::plain());
+    let events = output::warnings(&Screen::plain());
     let toc = archive.toc.clone();
     let chosen = choose::choose(&toc, &options, &typed.selection, &events)?;
     let streamed = matches!(archive.access, Access::Stream(_));
     let sizes = sizes(archive.access, &toc.entries)?;
-    let history = CostHistoryFile::open(&typed.costs, &events);
+    let history = costs::open(&typed.costs, &events);
     let past = history.costs.database(&toc.header.dbname);
     let jobs = match typed.jobs {
         Some(Jobs::Count(count)) => count.get(),
@@ -76,12 +76,12 @@ pub(super) fn run(typed: &PlanArgs) -> CommandResult {
         PlanFormat::Text => report.to_string(),
         PlanFormat::Json => {
             let json = report.json().map_err(|error| CommandFailure::of(ERRORS, &error))?;
-            return list::write_json(typed.file.as_deref(), &json);
+            return output::write_json(typed.file.as_deref(), &json);
         }
         PlanFormat::Dot => report.dot(),
         PlanFormat::Html => report.page(),
     };
-    list::write(typed.file.as_deref(), text.as_bytes())
+    output::write(typed.file.as_deref(), text.as_bytes())
 }
 
 /// The sizes of the entries' data. A stream has to be read to its end.

@@ -7,12 +7,14 @@ use std::path::Path;
 use chrono::NaiveDate;
 use serde::Serialize;
 
-use super::args::Report;
 use super::exit::{CommandFailure, CommandResult, ERRORS, USAGE};
-use super::values::ReportFormat;
-use super::{environment, list, say};
-use crate::report::logs::{self, Log};
-use crate::report::nights::{self, Lang, LoggedRun};
+use super::options::Report;
+use super::options::values::ReportFormat;
+use super::shared::night::locale;
+use super::shared::{output, say};
+use crate::replicate::logs::Log;
+use crate::replicate::run_report::LoggedRun;
+use crate::replicate::{logs, run_report};
 
 /// Runs the command.
 pub(super) fn run(typed: &Report) -> CommandResult {
@@ -28,11 +30,11 @@ pub(super) fn run(typed: &Report) -> CommandResult {
     }
     let runs = chosen(log, typed.date, &name)?;
     let text = match typed.format {
-        ReportFormat::Text => nights::text::report(&runs, typed.lang.unwrap_or_else(locale)),
-        ReportFormat::Json => return list::write_json(typed.file.as_deref(), &json(&runs)?),
-        ReportFormat::Html => nights::page(&runs, &title(&runs)),
+        ReportFormat::Text => run_report::text::report(&runs, typed.lang.unwrap_or_else(locale)),
+        ReportFormat::Json => return output::write_json(typed.file.as_deref(), &json(&runs)?),
+        ReportFormat::Html => run_report::page(&runs, &title(&runs)),
     };
-    list::write(typed.file.as_deref(), text.as_bytes())
+    output::write(typed.file.as_deref(), text.as_bytes())
 }
 
 fn read(path: Option<&Path>) -> io::Result<Log> {
@@ -61,12 +63,6 @@ fn chosen(log: Log, date: Option<NaiveDate>, name: &str) -> Result<Vec<LoggedRun
     Ok(runs)
 }
 
-/// The environment's language, by POSIX rules: the first of these variables that is set.
-pub(super) fn locale() -> Lang {
-    let locale = ["LC_ALL", "LC_MESSAGES", "LANG"].into_iter().find_map(environment);
-    Lang::of_locale(&locale.unwrap_or_default())
-}
-
 #[derive(Serialize)]
 struct Object<'a> {
     runs: Vec<RunObject<'a>>,
@@ -76,8 +72,8 @@ struct Object<'a> {
 #[derive(Serialize)]
 struct RunObject<'a> {
     complete: bool,
-    shape: nights::Shape,
-    phases: nights::Phases,
+    shape: run_report::Shape,
+    phases: run_report::Phases,
     kinds: Vec<crate::report::timeline::KindTotals>,
     #[serde(flatten)]
     run: &'a LoggedRun,

@@ -4,17 +4,19 @@ use std::io::IsTerminal;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::thread::available_parallelism;
 
-use super::args::{Reporting, Restore, Results};
-use super::choose::{self, ChosenEntries};
-use super::connection::given;
-use super::costs::CostHistoryFile;
 use super::embedded::EmbeddedServer;
-use super::exit::{CommandFailure, CommandResult, ERRORS, USAGE, interrupted, unwritable};
-use super::size::Size;
-use super::values::{ArchiveFormat, Jobs};
-use super::{connection, environment, input, list, script, threads};
+use super::exit::{CommandFailure, CommandResult, ERRORS, USAGE};
+use super::options::connection::{self, given};
+use super::options::size::Size;
+use super::options::values::{ArchiveFormat, Jobs};
+use super::options::{Reporting, Restore, Results};
+use super::shared::choose::{self, ChosenEntries};
+use super::shared::input::{input, read_digests};
+use super::shared::output::unwritable;
+use super::shared::threads::{self, automatic_jobs, interrupted};
+use super::shared::{costs, environment, output};
+use super::{list, script};
 use crate::archive::Format;
 use crate::report::timeline::TimelineReader;
 use crate::report::{
@@ -28,14 +30,6 @@ use crate::restore::{
 use crate::server::Target;
 use crate::source::{self, Archive};
 use crate::statements::{Ownership, SourceSettings, Style};
-
-/// The maximum number of sessions for `--jobs auto`.
-const MOST_AUTOMATIC_JOBS: usize = 8;
-
-/// The number of sessions for `--jobs auto`.
-pub(super) fn automatic_jobs() -> usize {
-    available_parallelism().map_or(1, |cores| cores.get().clamp(2, MOST_AUTOMATIC_JOBS))
-}
 
 /// Runs the command.
 pub(super) fn run(typed: &Restore) -> CommandResult {
@@ -77,8 +71,8 @@ fn run_reported(typed: &Restore, report: ReportOptions, screen: &Screen) -> Comm
     let Results { summary, timeline } = &typed.results;
     let written = [summary, timeline, &typed.place.file];
     let written = written.into_iter().flatten().map(PathBuf::as_path);
-    list::check_apart(written, typed.archive.as_deref())?;
-    list::check_writable([summary, timeline].into_iter().flatten().map(PathBuf::as_path))?;
+    output::check_apart(written, typed.archive.as_deref())?;
+    output::check_writable([summary, timeline].into_iter().flatten().map(PathBuf::as_path))?;
     let select_options = choose::options(&typed.selection, typed.place.create)?;
     // One thread reads and writes a script.
     if !matches!(goal, Goal::Script) {
@@ -106,7 +100,7 @@ fn run_reported(typed: &Restore, report: ReportOptions, screen: &Screen) -> Comm
         return script::write(&script, archive, &chosen.selection, &options, &events);
     }
 
-    let history = CostHistoryFile::open(&typed.costs, &events);
+    let history = costs::open(&typed.costs, &events);
     options.history = history.costs.clone();
     let database = archive.toc.header.dbname.clone();
     let runtime = threads::runtime(options.jobs)?;
@@ -124,11 +118,13 @@ fn run_reported(typed: &Restore, report: ReportOptions, screen: &Screen) -> Comm
         for warning in target.warnings() {
             events.send(Event::Warning { message: warning.clone() });
         }
-        let told = events.clone().read_by(history.reader());
+        let told = events.clone().read_by([history.reader()]);
         let result =
             restore(archive, &chosen.selection, options, target, told, interrupted()).await;
         let complete = matches!(result, Ok(Ended { errors: 0 }));
-        history.save(&database, complete, &events);
+        if let Err(error) = history.save(&database, complete) {
+            costs::warn(&error, &events);
+        }
         let outcome = conclude(typed, reporter, recorder.as_ref(), result);
         match server {
             Some(server) => server.stay(&typed.place, outcome).await,
@@ -255,9 +251,6 @@ fn options(
     chosen: &ChosenEntries,
 ) -> Result<RestoreOptions, CommandFailure> {
     let behaviour = &typed.behaviour;
-    let header = &archive.toc.header;
-    let source = SourceSettings::from_archive(&archive.toc.entries, Some(&header.remote_version))
-        .map_err(|error| CommandFailure::of(super::exit::ARCHIVE, &error))?;
     let transactions = match behaviour.transaction_size.and_then(NonZeroU32::new) {
         Some(size) => Transactions::Batches(size),
         None if behaviour.single_transaction => Transactions::Single,
@@ -286,7 +279,7 @@ fn options(
             superuser: given(&typed.connection.superuser),
             role: given(&typed.connection.role),
             enable_row_security: behaviour.enable_row_security,
-            source,
+            source: SourceSettings::of(&archive.toc),
         },
         clean: behaviour.clean,
         if_exists: behaviour.if_exists,
@@ -305,7 +298,7 @@ fn options(
         no_data_for_failed_tables: behaviour.no_data_for_failed_tables,
         tolerate: behaviour.tolerate.clone(),
         digests: match &behaviour.digests {
-            Some(path) => Some(Arc::new(super::verify::read_digests(path)?)),
+            Some(path) => Some(Arc::new(read_digests(path)?)),
             None => None,
         },
         history: Arc::default(),
@@ -379,7 +372,7 @@ fn write_timeline(path: &Path, recorder: &TimelineReader) -> CommandResult {
     } else {
         bytes = recording.page().into_bytes();
     }
-    list::write(Some(path), &bytes)
+    output::write(Some(path), &bytes)
 }
 
 /// Sends warnings to standard error: the script may go to standard output.
@@ -395,12 +388,12 @@ fn script_warnings(screen: &Screen, format: LogFormat) -> Events {
 }
 
 /// `restore -l` is `list`.
-fn as_list(typed: &Restore) -> super::args::List {
-    super::args::List {
+fn as_list(typed: &Restore) -> super::options::List {
+    super::options::List {
         archive: typed.archive.clone(),
         selection: typed.selection.clone(),
         create: typed.place.create,
-        format: super::values::OutputFormat::Text,
+        format: super::options::values::OutputFormat::Text,
         file: typed.place.file.clone(),
         verbose: typed.reporting.verbose,
     }

@@ -1,8 +1,9 @@
 //! `nocturne run`: one night, now.
 
-use super::args::RunArgs as Typed;
 use super::exit::{CommandFailure, CommandResult, ERRORS, INTERRUPTED};
-use super::worker::{dry_run, full_run, log_settings, night, until_signal};
+use super::options::RunArgs as Typed;
+use super::shared::night::{dry_run, full_run, log_settings, night};
+use super::shared::threads::until_signal;
 use crate::replicate::worker::{RunOutcome, RunRecord, Trigger};
 use crate::report::{LogFormat, Verbosity};
 

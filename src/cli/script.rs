@@ -5,8 +5,9 @@ use std::fs::File;
 use std::io::Write;
 use std::path::Path;
 
-use super::exit::{ARCHIVE, CommandFailure, CommandResult, ERRORS, USAGE, unwritable};
-use super::local_time;
+use super::exit::{ARCHIVE, CommandFailure, CommandResult, ERRORS, USAGE};
+use super::shared::local_time;
+use super::shared::output::unwritable;
 use crate::archive::{Desc, Format, ReadCounter};
 use crate::restore::event::Events;
 use crate::restore::{RestoreOptions, for_script, warn_with_oids};

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use tokio::net::TcpListener;
 
-use super::args::Web as Typed;
 use super::exit::{CommandFailure, CommandResult, ERRORS};
-use super::worker::{history, start_log, until_signal};
+use super::options::Web as Typed;
+use super::shared::night::{history, start_log};
+use super::shared::threads::until_signal;
 use crate::replicate::config::Config;
 use crate::replicate::web::{Site, Token, router, serve};
 use crate::replicate::worker::SystemClock;

@@ -1,26 +1,12 @@
-//! `nocturne worker`: scheduled runs, and the code shared with the other nightly commands.
+//! `nocturne worker`: scheduled runs.
 
-use std::fmt::Write;
-use std::sync::Arc;
-
-use chrono::Utc;
-use tokio_util::sync::CancellationToken;
-
-use super::args::Worker as Typed;
-use super::exit::{CommandFailure, CommandResult, ERRORS, INTERRUPTED, USAGE, interrupted};
-use super::report::locale;
-use super::{costs, list, threads};
+use super::exit::{CommandFailure, CommandResult, USAGE};
+use super::options::Worker as Typed;
+use super::shared::night::{dry_run, full_run, log_settings, night};
+use super::shared::threads::until_signal;
 use crate::replicate::config::Config;
-use crate::replicate::night::{FullRun, Output, preview};
-use crate::replicate::notify::{Notifier, Patience, Webhook};
-use crate::replicate::worker::{
-    DatabaseHistory, History, NightJob, NoHistory, RunWithRetries, SystemClock, Worker,
-};
-use crate::report::{ProgressMode, ReportOptions, Screen, Verbosity, telemetry};
-use crate::shown::one_line;
-
-/// How many upcoming runs a dry run lists.
-const NEXT: usize = 5;
+use crate::replicate::worker::{NightJob, Worker};
+use crate::report::Verbosity;
 
 /// Runs the command.
 pub(super) fn run(typed: &Typed) -> CommandResult {
@@ -30,76 +16,6 @@ pub(super) fn run(typed: &Typed) -> CommandResult {
     }
     let job = full_run(&config, Verbosity::from_flags(typed.quiet, typed.verbose))?;
     serve(&config, job)
-}
-
-/// Prints the settings and a night's plan. Fails if the night would fail.
-pub(super) fn dry_run(config: &Config) -> CommandResult {
-    list::write(None, describe(config).as_bytes())?;
-    until_signal(config.restore.jobs, |stop| async move {
-        let plan = tokio::select! {
-            plan = preview(config) => plan,
-            () = stop.cancelled() => return Err(CommandFailure::new(INTERRUPTED, "interrupted")),
-        };
-        list::write(None, format!("\n{}", plan.text).as_bytes())?;
-        let Some(first) = plan.problems.first() else { return Ok(()) };
-        let more = match plan.problems.len() {
-            1 => String::new(),
-            more => format!(" (the first of {more} problems, all listed above)"),
-        };
-        Err(CommandFailure::new(ERRORS, format!("the night would fail: {first}{more}")))
-    })
-}
-
-/// Sends log lines to standard error, in the configured format.
-pub(super) fn start_log(
-    config: &Config,
-    verbosity: Verbosity,
-) -> Result<(ReportOptions, Screen), CommandFailure> {
-    let report =
-        ReportOptions { progress: ProgressMode::Log, format: config.log_format, verbosity };
-    let screen = Screen::new(&report);
-    telemetry::init(&report, &screen).map_err(|error| CommandFailure::of(USAGE, &error))?;
-    Ok((report, screen))
-}
-
-/// A full run with these settings, which logs to standard error.
-pub(super) fn full_run(config: &Config, verbosity: Verbosity) -> Result<FullRun, CommandFailure> {
-    let (report, screen) = start_log(config, verbosity)?;
-    let output = Output {
-        report,
-        screen,
-        lang: config.report_lang.unwrap_or_else(locale),
-        costs: costs::default_file(),
-    };
-    Ok(FullRun::new(config.clone(), output))
-}
-
-/// Where runs are recorded.
-pub(super) fn history(config: &Config) -> Arc<dyn History> {
-    match &config.databases.target {
-        Some(target) => Arc::new(DatabaseHistory::new(target.clone())),
-        None => Arc::new(NoHistory),
-    }
-}
-
-/// A night that runs the job, with the configured retries and notifications.
-pub(super) fn night<J: NightJob>(
-    config: &Config,
-    job: J,
-) -> Result<RunWithRetries<J>, CommandFailure> {
-    Ok(RunWithRetries {
-        job,
-        retry: config.retry,
-        history: history(config),
-        notifier: notifier(config.notifications.clone())?,
-        clock: Arc::new(SystemClock),
-        app: config.app.clone(),
-    })
-}
-
-/// A notifier of these webhooks.
-pub(super) fn notifier(webhooks: Vec<Webhook>) -> Result<Notifier, CommandFailure> {
-    Notifier::new(webhooks, Patience::default()).map_err(|error| CommandFailure::of(ERRORS, &error))
 }
 
 /// Runs the job on schedule, until a signal.
@@ -115,68 +31,4 @@ fn serve<J: NightJob>(config: &Config, job: J) -> CommandResult {
         worker.run(&stop).await;
         Ok(())
     })
-}
-
-/// Logs the settings that differ from the defaults.
-pub(super) fn log_settings(config: &Config) {
-    for setting in config.settings().iter().filter(|setting| !setting.is_default) {
-        let shown = setting.shown.as_deref().unwrap_or_default();
-        tracing::info!("{}: {shown}", setting.variable.name);
-    }
-}
-
-/// Runs `work`, which ends when its token is cancelled; the first signal cancels it. Stopping on
-/// request is a success: the host restarts processes that end otherwise. A second signal ends the
-/// process at once.
-pub(super) fn until_signal<F: Future<Output = CommandResult>>(
-    jobs: usize,
-    work: impl FnOnce(CancellationToken) -> F,
-) -> CommandResult {
-    let runtime = threads::runtime(jobs)?;
-    let outcome = runtime.block_on(async {
-        let stop = CancellationToken::new();
-        let signals = async {
-            interrupted().await;
-            stop.cancel();
-            interrupted().await;
-        };
-        tokio::select! {
-            outcome = Box::pin(work(stop.clone())) => outcome,
-            () = signals => Err(CommandFailure::new(INTERRUPTED, "stopped by a second signal")),
-        }
-    });
-    // Do not wait for blocked threads, such as a decoder.
-    runtime.shutdown_background();
-    outcome
-}
-
-/// The effective settings, the tables' modes, and the next runs.
-pub(super) fn describe(config: &Config) -> String {
-    let mut text = String::from("Settings\n");
-    let width = config.settings().iter().map(|setting| setting.variable.name.len()).max();
-    let width = width.unwrap_or_default();
-    // Writing to a String does not fail.
-    for setting in config.settings() {
-        let shown = one_line(setting.shown.as_deref().unwrap_or("-"));
-        let origin = if setting.is_default && setting.shown.is_some() { "  (default)" } else { "" };
-        let _ = writeln!(text, "  {:width$}  {shown}{origin}", setting.variable.name);
-    }
-    let rules = config.restore.tables.rules();
-    if !rules.is_empty() {
-        text.push_str("\nTables with their own rule\n");
-        let name = |rule: &crate::replicate::config::TableRule| one_line(&rule.tables.to_string());
-        let width = rules.iter().map(|rule| name(rule).len()).max().unwrap_or_default();
-        for rule in rules {
-            let origin = if rule.is_written { "" } else { "  (default)" };
-            let _ = writeln!(text, "  {:width$}  {}{origin}", name(rule), rule.mode.word());
-        }
-    }
-    if let Some(schedule) = &config.schedule {
-        text.push_str("\nNext runs\n");
-        for time in schedule.upcoming(Utc::now()).take(NEXT) {
-            let local = time.with_timezone(&schedule.zone()).format("%a %Y-%m-%d %H:%M:%S %:z");
-            let _ = writeln!(text, "  {local}   {}", time.format("%Y-%m-%d %H:%M:%S UTC"));
-        }
-    }
-    text
 }

@@ -10,7 +10,7 @@
 //! let server = Embedded::start(&EmbeddedOptions::default())?;
 //! println!("{} at {}", server.version(), server.url("postgres"));
 //! server.stop()?;
-//! # Ok::<(), nocturne::embedded::Error>(())
+//! # Ok::<(), nocturne::embedded::EmbeddedError>(())
 //! ```
 //!
 //! Three guarantees:

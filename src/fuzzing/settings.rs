@@ -4,9 +4,9 @@ use chrono::{TimeZone, Utc};
 
 use crate::archive::{Desc, DumpId, Entry, Section};
 use crate::replicate::config::{Config, NightCommand, table};
+use crate::replicate::run_report::Lang;
 use crate::replicate::schedule::{self, CronSchedule};
-use crate::report::logs;
-use crate::report::nights::{self, Lang};
+use crate::replicate::{logs, run_report};
 use crate::select::{FilterFile, ListFile};
 use crate::server::{ConnectOptions, Target};
 
@@ -17,11 +17,11 @@ use crate::server::{ConnectOptions, Target};
 pub fn logs(bytes: &[u8]) {
     let Ok(log) = logs::read(bytes) else { return };
     for lang in [Lang::En, Lang::Fr] {
-        let text = nights::text::report(&log.runs, lang);
+        let text = run_report::text::report(&log.runs, lang);
         assert!(!text.lines().any(|line| line.ends_with(" 60s")), "{text}");
         assert!(!text.contains(['\r', '\u{1b}']), "{text}");
     }
-    let page = nights::page(&log.runs, "fuzz");
+    let page = run_report::page(&log.runs, "fuzz");
     assert!(!page.contains("<script"), "{page}");
 }
 

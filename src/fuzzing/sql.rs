@@ -2,7 +2,7 @@
 
 use crate::rows::CopyStatement;
 use crate::sql::split::{Batches, Ends, Splitter, script as scripts};
-use crate::sql::{acl, constraint, drop, ident};
+use crate::sql::{acl, constraint, ident, if_exists};
 
 /// Statements of an INSERT dump, with both meanings of backslashes.
 ///
@@ -77,7 +77,7 @@ pub fn definitions(bytes: &[u8]) {
     let _ = acl::roles(&text);
     let _ = CopyStatement::parse(&text);
     for kind in ["TABLE", "FUNCTION", "CONSTRAINT", "BLOB METADATA", ""] {
-        let _ = drop::if_exists(kind, &text);
+        let _ = if_exists::if_exists(kind, &text);
     }
     let quoted = ident::quoted(&text);
     if let Some(inside) = quoted.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {

@@ -125,17 +125,17 @@ impl Tree {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::entry;
     use super::super::{PlanBuildOptions, Schedule};
     use super::*;
     use crate::archive::Section;
+    use crate::archive::tests::entry::bare;
 
     /// A table and its rows, with the numbers `id` and `id + 100`.
     fn table(id: i32, partitioned: bool) -> [Entry; 2] {
-        let mut table = entry(id, Desc::Table);
+        let mut table = bare(id, Desc::Table);
         table.tag = format!("t{id}");
         table.relkind = if partitioned { b'p' } else { b'r' };
-        let mut data = entry(id + 100, Desc::TableData);
+        let mut data = bare(id + 100, Desc::TableData);
         data.had_dumper = !partitioned;
         data.tag.clone_from(&table.tag);
         data.dependencies = vec![table.dump_id];
@@ -143,14 +143,14 @@ mod tests {
     }
 
     fn attach(part: i32, whole: i32) -> Entry {
-        let mut attach = entry(part * 1000 + whole, Desc::TableAttach);
+        let mut attach = bare(part * 1000 + whole, Desc::TableAttach);
         attach.tag = format!("t{part}");
         attach.dependencies = vec![DumpId(part), DumpId(whole)];
         attach
     }
 
     fn about(id: i32, desc: Desc, table: i32) -> Entry {
-        let mut about = entry(id, desc);
+        let mut about = bare(id, desc);
         about.dependencies = vec![DumpId(table)];
         about
     }

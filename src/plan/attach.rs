@@ -40,12 +40,12 @@ fn tables(links: &Links, attach: &Entry, entries: &[Entry]) -> Vec<DumpId> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::testing::entry;
+    use crate::archive::tests::entry::bare;
 
     #[test]
     fn attaches_share_a_lock_only_within_one_tree() {
         let of = |id, desc, on: &[i32]| {
-            let mut entry = entry(id, desc);
+            let mut entry = bare(id, desc);
             entry.dependencies = on.iter().copied().map(DumpId).collect();
             entry
         };

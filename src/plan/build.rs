@@ -344,11 +344,11 @@ impl Links {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::testing::entry;
+    use crate::archive::tests::entry::bare;
 
     #[test]
     fn definition_listed_after_rows_waits_for_them() {
-        let entries = [entry(1, Desc::Table), entry(2, Desc::View), entry(3, Desc::TableData)];
+        let entries = [bare(1, Desc::Table), bare(2, Desc::View), bare(3, Desc::TableData)];
         for (strictly_in_order, prelude, rest) in
             [(true, &[0][..], &[2, 1][..]), (false, &[0, 1], &[2])]
         {
@@ -368,7 +368,7 @@ mod tests {
 
     #[test]
     fn grants_as_another_role_wait_for_the_schemas() {
-        let acl = |id, defn: &str| Entry { defn: defn.into(), ..entry(id, Desc::Acl) };
+        let acl = |id, defn: &str| Entry { defn: defn.into(), ..bare(id, Desc::Acl) };
         let grant = "GRANT SELECT ON TABLE s.t TO a;\n";
         let as_another =
             format!("SET SESSION AUTHORIZATION a;\n{grant}RESET SESSION AUTHORIZATION;");
@@ -387,12 +387,12 @@ mod tests {
 
     #[test]
     fn unchecked_key_is_one_step_for_any_table() {
-        let mut key = entry(2, Desc::FkConstraint);
+        let mut key = bare(2, Desc::FkConstraint);
         key.defn =
             "ALTER TABLE ONLY t\n    ADD CONSTRAINT k FOREIGN KEY (a) REFERENCES p(id);\n".into();
-        let mut odd = entry(3, Desc::FkConstraint);
+        let mut odd = bare(3, Desc::FkConstraint);
         odd.defn = key.defn.replace(";\n", " NOT VALID;\n");
-        let entries = [entry(1, Desc::Table), key, odd];
+        let entries = [bare(1, Desc::Table), key, odd];
         for steps_from in [None, Some(0)] {
             let options =
                 PlanBuildOptions { not_valid: true, steps_from, ..PlanBuildOptions::default() };

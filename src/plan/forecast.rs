@@ -181,7 +181,7 @@ fn critical_path(plan: &Plan) -> Vec<JobId> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::testing::job;
+    use crate::plan::tests::job;
 
     fn plan() -> Plan {
         let mut jobs: Vec<_> = (0..5).map(job).collect();

@@ -21,7 +21,7 @@ mod rank;
 mod schedule;
 pub mod simulate;
 #[cfg(test)]
-pub(crate) mod testing;
+pub(crate) mod tests;
 mod tree;
 mod waits;
 

@@ -188,14 +188,14 @@ impl Dispatcher for PgRestore {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::testing::entry;
+    use crate::archive::tests::entry::bare;
     use crate::plan::{Plan, PlanBuildOptions};
 
     fn named(id: i32, desc: Desc, tag: &str, dependencies: &[i32]) -> Entry {
         Entry {
             tag: tag.to_owned(),
             dependencies: dependencies.iter().copied().map(DumpId).collect(),
-            ..entry(id, desc)
+            ..bare(id, desc)
         }
     }
 

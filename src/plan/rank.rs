@@ -84,7 +84,7 @@ pub(super) fn exclusive(job: &Job) -> impl Iterator<Item = DumpId> + '_ {
 mod tests {
     use super::*;
     use crate::plan::LockMode;
-    use crate::plan::testing::job;
+    use crate::plan::tests::job;
 
     fn jobs(after: &[&[usize]]) -> Vec<Job> {
         let mut jobs: Vec<Job> = (0..after.len()).map(job).collect();

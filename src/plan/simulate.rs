@@ -8,8 +8,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::time::Duration;
 
-use super::help;
-use super::{JobId, Plan, Schedule};
+use super::{JobId, Plan, Schedule, help};
 
 /// Hands out jobs.
 pub trait Dispatcher {
@@ -153,7 +152,7 @@ mod tests {
     use super::*;
     use crate::archive::DumpId;
     use crate::plan::forecast::{bound, by_dependencies, longest_chain_of, total};
-    use crate::plan::{Job, LockMode, testing};
+    use crate::plan::{Job, LockMode, tests};
 
     fn seconds(plan: &Plan, workers: usize, costs: &[u64]) -> u64 {
         let cost = |id: JobId| Duration::from_secs(costs[id.0]);
@@ -163,7 +162,7 @@ mod tests {
     }
 
     fn plan(count: usize) -> Plan {
-        Plan { prelude: vec![], jobs: (0..count).map(testing::job).collect() }
+        Plan { prelude: vec![], jobs: (0..count).map(tests::job).collect() }
     }
 
     #[test]
@@ -212,7 +211,7 @@ mod tests {
             |(tables, keys)| {
                 let (mut jobs, mut costs): (Vec<Job>, _) = (vec![], vec![]);
                 let mut add = |after: Vec<JobId>, locks, cost| {
-                    jobs.push(Job { after, locks, ..testing::job(jobs.len()) });
+                    jobs.push(Job { after, locks, ..tests::job(jobs.len()) });
                     costs.push(cost);
                     JobId(jobs.len() - 1)
                 };

@@ -11,7 +11,8 @@
 //! 5. [`enrich`] adds the warehouse's own indexes and views; [`hooks`] run between the stages; both
 //!    are SQL files ([`sql_file`]).
 //! 6. [`incremental`] copies the new rows of append-only tables from the source database.
-//! 7. [`notify`] reports the outcome to webhooks; [`web`] shows the last runs.
+//! 7. [`notify`] reports the outcome to webhooks; [`web`] shows the last runs. [`stages`] logs where
+//!    a run is, [`logs`] finds runs in such logs, [`run_report`] describes them.
 //!
 //! [`night`] ties them together. [`lock`] keeps two runs from overlapping. With `SWAP`, [`swap`]
 //! restores into a new database and renames it at the end.
@@ -23,10 +24,13 @@ pub mod enrich;
 pub mod hooks;
 pub mod incremental;
 pub mod lock;
+pub mod logs;
 pub mod night;
 pub mod notify;
+pub mod run_report;
 pub mod schedule;
 pub mod sql_file;
+pub mod stages;
 pub mod swap;
 #[cfg(feature = "web")]
 pub mod web;

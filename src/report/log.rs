@@ -25,10 +25,10 @@ macro_rules! at {
 }
 
 /// How the line of an entry ends when work on it starts.
-pub(super) const STARTED: &str = "started";
+pub(crate) const STARTED: &str = "started";
 
 /// The same for the second step of an entry that is restored in two steps.
-pub(super) const CONTINUED: &str = "continued";
+pub(crate) const CONTINUED: &str = "continued";
 
 /// Writes the line of an event. [`Event::Progress`] has none.
 ///
@@ -240,6 +240,7 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
+    use crate::report::tests::entry;
     use crate::restore::event::{Cause, LaneId};
 
     #[derive(Clone, Default)]
@@ -288,12 +289,7 @@ mod tests {
     }
 
     fn users() -> EntryRef {
-        EntryRef {
-            dump_id: 12,
-            desc: "TABLE DATA".into(),
-            schema: Some("public".into()),
-            name: "users".into(),
-        }
+        entry(12, "TABLE DATA", "users")
     }
 
     fn finished(entry: EntryRef, outcome: Outcome) -> Event {
@@ -369,7 +365,7 @@ mod tests {
 
     #[test]
     fn small_entry_is_debug_and_large_one_info() {
-        let comment = EntryRef { desc: "COMMENT".into(), ..users() };
+        let comment = entry(12, "COMMENT", "users");
         let started =
             |entry| Event::Started { entry, again: false, lane: LaneId(0), data_bytes: None };
         assert_eq!(json(&started(comment))["level"], "DEBUG");

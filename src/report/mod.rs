@@ -9,20 +9,16 @@
 
 mod bars;
 mod board;
-pub mod costs;
-mod log;
-#[cfg(feature = "replicate")]
-pub mod logs;
-#[cfg(feature = "replicate")]
-pub mod nights;
+pub(crate) mod log;
 pub mod plan;
 mod reporter;
 mod screen;
-#[cfg(feature = "replicate")]
-pub mod stages;
 pub mod summary;
 pub mod telemetry;
+#[cfg(test)]
+mod tests;
 pub mod timeline;
+pub mod timings;
 pub mod units;
 mod wording;
 

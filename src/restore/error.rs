@@ -4,7 +4,8 @@ use crate::archive;
 use crate::error::chain;
 use crate::restore::event::{Cause, Failure};
 use crate::restore::points::StagePoint;
-use crate::server::{CONNECTION_FAILURE, Retry, ServerError, SessionError as TargetError};
+use crate::server::sqlstate::CONNECTION_FAILURE;
+use crate::server::{Retry, ServerError, SessionError as TargetError};
 
 /// Result of a restore.
 pub type Result<T, E = RestoreError> = std::result::Result<T, E>;

@@ -10,7 +10,8 @@ use crate::restore::error::WorkError;
 use crate::restore::event::{Cause, EntryRef, Event, Failure, LaneId, Outcome};
 use crate::restore::facts::Facts;
 use crate::restore::server_state::ServerState;
-use crate::server::{Class, ServerError, is_missing_object};
+use crate::server::sqlstate::is_missing_object;
+use crate::server::{Class, ServerError};
 
 /// What the sessions of one restore have found out and done so far.
 pub(crate) struct Ledger {

@@ -3,12 +3,12 @@
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
+use crate::archive::digests::Digests;
 use crate::plan::history::CostHistory;
 use crate::restore::points::Stages;
 use crate::restore::server_setting::ServerSetting;
 use crate::restore::tolerance::Tolerance;
 use crate::statements::Style;
-use crate::verify::Digests;
 
 /// How much of a table must remain for each session by default: some tenths of a second's work.
 const SPLIT_SIZE: u64 = 4 << 20;

@@ -4,7 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::archive::Desc;
-use crate::server::{Class, INSUFFICIENT_PRIVILEGE, ServerError};
+use crate::server::sqlstate::{INSUFFICIENT_PRIVILEGE, INVALID_TABLE_DEFINITION};
+use crate::server::{Class, ServerError};
 
 /// A kind of server error that the user accepts.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,9 +88,6 @@ impl fmt::Display for Tolerance {
         })
     }
 }
-
-/// Of a constraint: `index_check_primary_key` in `index.c`.
-const INVALID_TABLE_DEFINITION: &str = "42P16";
 
 #[cfg(test)]
 mod tests {

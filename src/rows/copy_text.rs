@@ -156,16 +156,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::archive::tests::Slow;
 
     /// Reads a whole block, at most `step` bytes a read.
     fn read(data: &[u8], step: usize) -> Result<(Vec<u8>, u64)> {
-        struct Slow<'a>(&'a [u8], usize);
-        impl Read for Slow<'_> {
-            fn read(&mut self, output: &mut [u8]) -> io::Result<usize> {
-                let wanted = output.len().min(self.1);
-                self.0.read(&mut output[..wanted])
-            }
-        }
         let mut copy = CopyText::new(Slow(data, step));
         let mut all = Vec::new();
         while let Some(piece) = copy.next_piece()? {

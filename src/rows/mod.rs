@@ -12,10 +12,10 @@ mod codec;
 mod columns;
 mod copy_text;
 mod row_set;
-#[cfg(test)]
-mod speed;
 mod split;
 mod statement;
+#[cfg(test)]
+mod tests;
 mod transcode;
 
 pub use columns::{COLUMNS_QUERY, CatalogType, ColumnType, TypeKind};

@@ -3,7 +3,7 @@
 //! Truncated data must not pass for complete. psql loads what came before the cut, and takes what
 //! follows for rows of the same COPY; so a truncated COPY ends in a row that the server refuses.
 
-use std::io::{self, Read};
+use std::io::Read;
 
 use crate::archive::{ArchiveError, Desc, Entry};
 use crate::rows::{CopyStatement, CopyText, refuse_nul};
@@ -55,10 +55,7 @@ impl Script<'_, '_> {
         let mut batches = Batches::new(rows, conforming, Ends::WithBlankLines);
         let mut before = 0;
         for batch in batches.by_ref() {
-            let batch = batch.map_err(|error| match error.kind() {
-                io::ErrorKind::InvalidData => ArchiveError::malformed(error.to_string()),
-                _ => ArchiveError::from_io(error),
-            })?;
+            let batch = batch.map_err(ArchiveError::from_statements)?;
             refuse_nul(batch.sql(), before)?;
             before += batch.sql().len() as u64;
             self.out.bytes(batch.sql())?;

@@ -8,7 +8,7 @@ use std::fmt;
 
 use super::filter_pattern;
 use super::options::SelectOptions;
-use super::text::{TextLines, is_space, trim_start};
+use super::text_lines::{TextLines, is_space, trim_start};
 
 /// A filter file that was read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -24,7 +24,9 @@ pub struct FilterItem {
     pub line: usize,
     /// The kind of name.
     pub target: FilterTarget,
-    /// The name, with its quotes if it has any.
+    /// The name, with its quotes if it has any. pg_restore compares it including these, and only
+    /// routines have quotes in their names in the archive. Without quotes such a name matches, spaces
+    /// and capitals included.
     pub name: String,
 }
 
@@ -166,17 +168,6 @@ impl FilterFile {
             names.push(item.name.clone());
         }
     }
-
-    /// The items whose quotes keep them from matching: each deserves a warning.
-    ///
-    /// pg_restore compares a name from a filter file including its quotes, and only routines have
-    /// quotes in their names in the archive. Without quotes such a name matches, spaces and
-    /// capitals included.
-    pub fn quoted_in_vain(&self) -> impl Iterator<Item = &FilterItem> {
-        self.items
-            .iter()
-            .filter(|item| item.target != FilterTarget::Function && item.name.contains('"'))
-    }
 }
 
 fn read_item<'a>(
@@ -222,5 +213,4 @@ fn lossy(word: &[u8]) -> String {
 }
 
 #[cfg(test)]
-#[path = "filter_file_tests.rs"]
 mod tests;

@@ -4,7 +4,7 @@
 //! may run over several lines. After `read_pattern` and `read_quoted_string` in
 //! `src/bin/pg_dump/filter.c`.
 
-use super::text::{TextLines, is_space};
+use super::text_lines::{TextLines, is_space};
 
 /// A quoted part that does not end.
 #[derive(Debug)]

@@ -220,7 +220,7 @@ fn needs_rows(desc: &Desc) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::select::testing::{Builder, entry};
+    use crate::archive::tests::entry::{Builder, entry};
     use crate::select::{SelectOptions, select};
 
     /// Two tables with everything that a table can have, and what depends on them.

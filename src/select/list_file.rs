@@ -7,7 +7,7 @@
 use std::collections::HashSet;
 use std::fmt;
 
-use super::text::{TextLines, is_space, trim_start};
+use super::text_lines::{TextLines, is_space, trim_start};
 use crate::archive::{DumpId, Entry};
 
 /// A list file that was read.
@@ -157,7 +157,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::select::testing::entry;
+    use crate::archive::tests::entry::entry;
 
     fn archive(ids: &[i32]) -> Vec<Entry> {
         ids.iter().map(|id| entry(*id, "TABLE", "t").build()).collect()

@@ -178,5 +178,4 @@ impl<'a> EntryObject<'a> {
 }
 
 #[cfg(test)]
-#[path = "listing_tests.rs"]
 mod tests;

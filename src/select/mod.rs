@@ -22,16 +22,11 @@ mod options;
 mod partitions;
 mod pass;
 mod selection;
-mod text;
+#[cfg(test)]
+pub(crate) mod tests;
+mod text_lines;
 mod unwanted;
 mod want;
-
-#[cfg(test)]
-mod oracle;
-#[cfg(test)]
-mod sample;
-#[cfg(test)]
-pub(crate) mod testing;
 
 pub use filter_file::{FilterError, FilterErrorKind, FilterFile, FilterItem, FilterTarget};
 pub use flag::Flag;

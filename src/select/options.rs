@@ -98,12 +98,6 @@ impl SelectOptions {
         self.without_data().is_none()
     }
 
-    /// Whether planner statistics are selected (`dumpStatistics`).
-    #[must_use]
-    pub fn dump_statistics(&self) -> bool {
-        self.without_statistics().is_none()
-    }
-
     /// The option that excludes definitions, if any.
     pub(super) fn without_schema(&self) -> Option<Flag> {
         first_given(&[
@@ -299,7 +293,11 @@ mod tests {
             (Flag::NoStatistics, (true, true, false)),
         ] {
             let options = with(SelectOptions::default(), flag);
-            let found = (options.dump_schema(), options.dump_data(), options.dump_statistics());
+            let found = (
+                options.dump_schema(),
+                options.dump_data(),
+                options.without_statistics().is_none(),
+            );
             assert_eq!(found, left, "{flag}");
         }
     }

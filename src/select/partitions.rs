@@ -63,7 +63,7 @@ fn attaches_itself(table: &Entry) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::select::testing::{Builder, entry};
+    use crate::archive::tests::entry::{Builder, entry};
 
     fn of(entries: Vec<Builder>) -> Vec<(i32, i32)> {
         let entries: Vec<Entry> = entries.into_iter().map(Builder::build).collect();

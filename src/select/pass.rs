@@ -40,7 +40,7 @@ pub fn pass(entry: &Entry) -> Pass {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::select::testing::entry;
+    use crate::archive::tests::entry::entry;
 
     #[test]
     fn entries_fall_into_pg_restores_passes() {

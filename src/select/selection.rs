@@ -134,5 +134,4 @@ impl Selection {
 }
 
 #[cfg(test)]
-#[path = "selection_tests.rs"]
 mod tests;

@@ -285,5 +285,4 @@ fn has_parts(entry: &Entry) -> Want {
 }
 
 #[cfg(test)]
-#[path = "want_tests.rs"]
 mod tests;

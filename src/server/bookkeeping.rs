@@ -1,19 +1,15 @@
 //! nocturne's own objects in a target: a schema for its records, and a family of advisory locks.
 
+mod lock;
+
+use super::sqlstate::UNIQUE_VIOLATION;
 use super::{Result, Session, SessionError};
 use crate::sql::ident::literal;
 
+pub(crate) use lock::{AdvisoryLock, LOCKS, LockSharing, USED_EVERY};
+
 /// The schema of nocturne's records.
 pub const BOOKKEEPING: &str = "nocturne";
-
-/// The first half of the keys of its advisory locks (PostgreSQL documentation, "Advisory Locks").
-/// The second half is 1 for a nightly run, 2 for a restore with a journal, and 3 for its sessions;
-/// for a swap, whose locks are in another database, it is a hash of the name of the swapped
-/// database.
-pub(crate) const LOCKS: u32 = 0x6e6f_6374;
-
-/// `ERRCODE_UNIQUE_VIOLATION`: from the catalog, when two sessions create the same object.
-const UNIQUE_VIOLATION: &str = "23505";
 
 /// Whether the schema exists.
 ///
@@ -45,7 +41,8 @@ pub async fn has_record(session: &Session, table: &str) -> Result<bool> {
 
 /// Refuses a schema that another role owns, or in which it has a table: its triggers, rules,
 /// defaults and policies would run with the privileges of this session. Membership in the owning
-/// role does not make them harmless. A superuser's are harmless: it already has all privileges.
+/// role does not make them harmless. A superuser's are harmless: it already has all privileges. The
+/// owner of the database is refused as well: it has no reason to create them.
 async fn refuse_others(session: &Session) -> Result<()> {
     let sql = format!(
         "SELECT o.what, r.rolname, current_user FROM ( \

@@ -10,6 +10,7 @@ use tokio::sync::OnceCell;
 use tokio_postgres::config;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+use super::conninfo::concealed;
 use super::driver::Driver;
 use super::error::{Result, SessionError};
 use super::host::{Endpoint, Host};
@@ -338,14 +339,20 @@ impl Target {
 
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}@", self.params.user)?;
+        // Where a password was typed in the wrong place, it must not be shown.
+        let name = |text: &str| concealed(text).unwrap_or_else(|| text.to_owned());
+        let user = &self.params.user;
+        match user.split_once(':') {
+            Some((before, _)) => write!(f, "{before}:…@")?,
+            None => write!(f, "{}@", name(user))?,
+        }
         for (i, host) in self.params.hosts.iter().enumerate() {
             if i > 0 {
                 f.write_str(",")?;
             }
             host.fmt(f)?;
         }
-        write!(f, "/{}", self.params.dbname)
+        write!(f, "/{}", name(&self.params.dbname))
     }
 }
 

@@ -5,7 +5,7 @@ use std::fmt;
 
 use tokio_postgres::error::{DbError, ErrorPosition, Severity};
 
-use super::sqlstate::Class;
+use super::sqlstate::{Class, UNDEFINED_OBJECT, UNIQUE_VIOLATION};
 
 /// Result of talking to a server.
 pub type Result<T, E = SessionError> = std::result::Result<T, E>;
@@ -232,7 +232,7 @@ impl ServerError {
     /// of an existing large object (`LargeObjectCreate` in `src/backend/catalog/pg_largeobject.c`),
     /// and of an object that another session is creating at the same moment.
     fn is_second_in_catalog(&self) -> bool {
-        self.sqlstate == "23505" && self.schema.as_deref() == Some("pg_catalog")
+        self.sqlstate == UNIQUE_VIOLATION && self.schema.as_deref() == Some("pg_catalog")
     }
 
     fn is_missing_role(&self) -> bool {
@@ -245,7 +245,7 @@ impl ServerError {
         let by_message =
             self.message.starts_with("role \"") && self.message.ends_with("\" does not exist");
         match self.sqlstate.as_str() {
-            "42704" => by_routine || by_message,
+            UNDEFINED_OBJECT => by_routine || by_message,
             "22023" => by_message,
             _ => false,
         }

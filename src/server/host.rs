@@ -5,6 +5,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
+use super::conninfo::concealed;
 use super::error::{Result, SessionError};
 use super::params::{params, wrong_value};
 
@@ -52,7 +53,9 @@ impl fmt::Display for Host {
             Endpoint::Name(name) | Endpoint::Address { name, .. } if name.contains(':') => {
                 write!(f, "[{name}]")?;
             }
-            Endpoint::Name(name) | Endpoint::Address { name, .. } => f.write_str(name)?,
+            Endpoint::Name(name) | Endpoint::Address { name, .. } => {
+                f.write_str(&concealed(name).unwrap_or_else(|| name.clone()))?;
+            }
         }
         write!(f, ":{}", self.port)
     }
@@ -61,7 +64,8 @@ impl fmt::Display for Host {
 /// The servers that the lists name, element by element.
 ///
 /// # Errors
-/// [`Error::Params`](super::SessionError::Params) if a value is wrong or the lists do not match.
+/// [`SessionError::Params`](super::SessionError::Params) if a value is wrong or the lists do not
+/// match.
 pub(super) fn hosts(
     names: Option<&str>,
     addresses: Option<&str>,

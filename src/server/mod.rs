@@ -17,6 +17,7 @@
 
 mod backend;
 mod bookkeeping;
+mod client_encoding;
 mod command_tag;
 mod connect;
 mod conninfo;
@@ -40,10 +41,10 @@ mod require_auth;
 mod retry;
 mod service;
 mod session;
-mod sqlstate;
-mod text;
+pub mod sqlstate;
 mod tls;
 mod transaction;
+#[cfg_attr(not(feature = "replicate"), allow(dead_code))]
 mod trusted;
 mod watch;
 mod wire;
@@ -52,7 +53,7 @@ mod wire;
 mod tests;
 
 pub(crate) use backend::Backend;
-pub(crate) use bookkeeping::LOCKS;
+pub(crate) use bookkeeping::{AdvisoryLock, LOCKS, LockSharing, USED_EVERY};
 pub use bookkeeping::{BOOKKEEPING, has_bookkeeping, has_record, make_bookkeeping};
 pub use connect::Target;
 pub(crate) use conninfo::concealed;
@@ -66,10 +67,7 @@ pub use patience::{PATIENCE, once_ready};
 pub(crate) use patience::{WhileItWorks, reconnecting};
 pub use retry::Retry;
 pub use session::{CancelHandle, Session, SessionSettings};
-pub use sqlstate::{
-    CONNECTION_FAILURE, Class, FEATURE_NOT_SUPPORTED, INSUFFICIENT_PRIVILEGE, UNDEFINED_OBJECT,
-    is_missing_object,
-};
+pub use sqlstate::Class;
 pub use tls::SslMode;
 pub use transaction::{NotDone, TransactionId, TransactionOutcome};
 pub(crate) use trusted::TRUSTED;

@@ -92,8 +92,8 @@ fn parse_line(line: &str) -> Option<Entry> {
         *field = (raw != "*").then(|| unescaped(raw));
         rest = &rest[end + 1..];
     }
-    // The rest is the password, including colons. An empty one is no password.
-    let password = unescaped(rest);
+    // What follows another colon is ignored. An empty password is none.
+    let password = unescaped(&rest[..field_end(rest).unwrap_or(rest.len())]);
     (!password.is_empty()).then(|| Entry { fields, password: Password::new(password) })
 }
 
@@ -130,7 +130,7 @@ mod tests {
 # comment:1:2:3:4
 localhost:5432:db:me:socket
 db.example:*:*:me:any port
-db.example:*:*:*:with:colons\\\\and\\:more
+db.example:*:*:*:with\\\\back\\:slashes:ignored
 fe80\\:\\:1:5432:*:*:v6
 *:*:*:nobody:
 too:few:fields
@@ -144,7 +144,7 @@ too:few:fields
             ("localhost", 5432, "db", "me", Some("socket")),
             ("localhost", 5433, "db", "me", None),
             ("db.example", 1, "x", "me", Some("any port")),
-            ("db.example", 1, "x", "you", Some("with:colons\\and:more")),
+            ("db.example", 1, "x", "you", Some("with\\back:slashes")),
             ("fe80::1", 5432, "x", "you", Some("v6")),
             ("elsewhere", 1, "x", "nobody", None),
             ("elsewhere", 1, "shop", "you", Some("late")),

@@ -5,6 +5,7 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use super::conninfo::concealed;
 use super::error::Result;
 use super::params::{Environment, params};
 
@@ -56,6 +57,7 @@ pub(super) fn find(
             }
         }
     }
+    let name = concealed(name).unwrap_or_else(|| name.to_owned());
     Err(params(format!("definition of service \"{name}\" not found")))
 }
 

@@ -318,7 +318,7 @@ fn version_number(text: &str) -> u32 {
 }
 
 #[cfg(test)]
-mod unit {
+mod tests {
     use super::version_number;
 
     #[test]

@@ -1,5 +1,6 @@
-//! Classifies SQLSTATEs for a restore (PostgreSQL documentation, appendix "PostgreSQL Error
-//! Codes"). Whether the work is tried again is another question: see [`super::Retry`].
+//! SQLSTATEs (PostgreSQL documentation, appendix "PostgreSQL Error Codes"): those that are handled
+//! individually, by their names there, and the classes of the others. Whether the work is tried
+//! again is another question: see [`super::Retry`].
 
 /// What an error of the server means for the other statements of a restore.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -31,23 +32,67 @@ impl Class {
     }
 }
 
-/// The SQLSTATE of a session whose connection broke without a server message (`connection_failure`).
+/// `connection_failure`: also of a session whose connection broke without a message of the server.
 pub const CONNECTION_FAILURE: &str = "08006";
-
-/// `insufficient_privilege`.
-pub const INSUFFICIENT_PRIVILEGE: &str = "42501";
 
 /// `feature_not_supported`: the error of an extension that the server does not have.
 pub const FEATURE_NOT_SUPPORTED: &str = "0A000";
+
+/// `foreign_key_violation`: an orphaned row.
+pub const FOREIGN_KEY_VIOLATION: &str = "23503";
+
+/// `unique_violation`: also from a system catalog, when two sessions create the same object.
+pub const UNIQUE_VIOLATION: &str = "23505";
+
+/// `active_sql_transaction`: of what cannot run in a transaction block.
+pub const ACTIVE_SQL_TRANSACTION: &str = "25001";
+
+/// `invalid_catalog_name`: no such database.
+pub const INVALID_CATALOG_NAME: &str = "3D000";
+
+/// `invalid_schema_name`: no such schema.
+pub const INVALID_SCHEMA_NAME: &str = "3F000";
+
+/// `insufficient_privilege`.
+pub const INSUFFICIENT_PRIVILEGE: &str = "42501";
 
 /// `undefined_object`: among others of a comment on what could not be created, and of a large object
 /// that no longer exists.
 pub const UNDEFINED_OBJECT: &str = "42704";
 
+/// `undefined_table`.
+pub const UNDEFINED_TABLE: &str = "42P01";
+
+/// `invalid_function_definition`.
+pub const INVALID_FUNCTION_DEFINITION: &str = "42P13";
+
+/// `invalid_table_definition`: a second primary key (`index_check_primary_key` in `index.c`).
+pub const INVALID_TABLE_DEFINITION: &str = "42P16";
+
+/// `invalid_object_definition`: among others of a partition that would overlap another one.
+pub const INVALID_OBJECT_DEFINITION: &str = "42P17";
+
+/// `disk_full`.
+pub const DISK_FULL: &str = "53100";
+
+/// `out_of_memory`: also of a full lock table ("out of shared memory" in
+/// `src/backend/storage/lmgr/lock.c`).
+pub const OUT_OF_MEMORY: &str = "53200";
+
+/// `object_not_in_prerequisite_state`: among others "materialized view … has not been populated"
+/// (`ExecOpenScanRelation` in `execUtils.c`).
+pub const OBJECT_NOT_IN_PREREQUISITE_STATE: &str = "55000";
+
+/// `object_in_use`.
+pub const OBJECT_IN_USE: &str = "55006";
+
+/// `lock_not_available`.
+pub const LOCK_NOT_AVAILABLE: &str = "55P03";
+
 /// Whether a code means that an object does not exist: any kind, a function, a relation, a schema.
 #[must_use]
 pub fn is_missing_object(sqlstate: &str) -> bool {
-    matches!(sqlstate, UNDEFINED_OBJECT | "42883" | "42P01" | "3F000")
+    matches!(sqlstate, UNDEFINED_OBJECT | "42883" | UNDEFINED_TABLE | INVALID_SCHEMA_NAME)
 }
 
 #[cfg(test)]

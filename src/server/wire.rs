@@ -2,7 +2,7 @@
 //!
 //! The driver is configured for "direct TLS", so that the whole negotiation happens here
 //! ([`Handshake`]) and every `sslmode` of libpq is possible; the resulting stream may well be
-//! plain. Text is encoded on its way out and decoded on its way in ([`super::text`]).
+//! plain. Text is encoded on its way out and decoded on its way in ([`super::client_encoding`]).
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -16,10 +16,10 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio_postgres::tls::{ChannelBinding, MakeTlsConnect, TlsConnect, TlsStream};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+use super::client_encoding::{Incoming, Outgoing};
 use super::error::{SessionError, Source};
 use super::refused_copy::Correction;
 use super::require_auth::{AuthCheck, RequireAuth};
-use super::text::{Incoming, Outgoing};
 use super::watch::{Scanner, Watch};
 use crate::archive::encoding::Encoding;
 

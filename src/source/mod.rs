@@ -10,18 +10,15 @@
 //! ([`Access::Random`]). Everything else is read once, from start to end ([`Access::Stream`]).
 
 mod detect;
-#[cfg(test)]
-mod digests;
-#[cfg(test)]
-mod hostile;
 mod mangled;
 mod origin;
 mod reader;
 #[cfg(feature = "http")]
 pub mod remote;
 mod sequential;
-mod sha256;
 mod sizes;
+#[cfg(test)]
+mod tests;
 mod url;
 
 use std::fs::File;

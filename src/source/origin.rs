@@ -6,7 +6,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::reader;
-use super::sha256::Sha256Sum;
+use crate::archive::Digest;
 use crate::archive::Result;
 use crate::archive::slice::FileSlice;
 use crate::archive::stream::Sink;
@@ -85,7 +85,7 @@ fn of_directory(path: &Path) -> io::Result<String> {
     let listing = files.iter().flat_map(|(name, state)| {
         [name.as_encoded_bytes(), b"\0", state.as_bytes(), b"\0"].concat()
     });
-    let digest = Sha256Sum::of(&listing.collect::<Vec<u8>>());
+    let digest = Digest::of(&listing.collect::<Vec<u8>>());
     Ok(format!("{} files, {digest}", files.len()))
 }
 

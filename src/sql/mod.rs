@@ -2,7 +2,7 @@
 
 pub mod acl;
 pub mod constraint;
-pub mod drop;
 pub mod ident;
+pub mod if_exists;
 pub(crate) mod scan;
 pub mod split;

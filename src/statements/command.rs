@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::error::StatementError;
+use crate::archive::objects::oids;
 
 /// Something to run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,8 +34,8 @@ impl<'a> PerLargeObject<'a> {
         after: impl Into<Cow<'a, str>>,
         list: &'a str,
     ) -> Result<Self, StatementError> {
-        for oid in oids(list) {
-            oid?;
+        if let Some(other) = oids(list).find_map(Result::err) {
+            return Err(StatementError::NotAnOid(other.to_owned()));
         }
         Ok(Self { before: before.into(), after: after.into(), list })
     }
@@ -70,11 +71,6 @@ impl Command<'_> {
             _ => Cow::Owned(batch.join("\n")),
         })
     }
-}
-
-/// The large objects that the definition of a BLOB METADATA entry lists, an OID a line.
-fn oids(list: &str) -> impl Iterator<Item = Result<u32, StatementError>> {
-    list.lines().map(|line| line.parse().map_err(|_| StatementError::NotAnOid(line.to_owned())))
 }
 
 #[cfg(test)]

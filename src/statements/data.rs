@@ -31,13 +31,13 @@ fn table(entry: &Entry) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::entry;
     use super::*;
     use crate::archive::Desc;
+    use crate::archive::tests::entry::named;
 
     #[test]
     fn tables_are_named_with_their_schema() {
-        let mut rows = entry(Desc::TableData, "Order");
+        let mut rows = named(Desc::TableData, "Order");
         rows.namespace = Some("app".to_owned());
         assert_eq!(truncate_only(&rows), "TRUNCATE TABLE ONLY app.\"Order\";");
         assert_eq!(disable_triggers(&rows), "ALTER TABLE app.\"Order\" DISABLE TRIGGER ALL;");

@@ -67,8 +67,8 @@ pub fn partitioned_access_method(entry: &Entry, style: &Style) -> Option<String>
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::entry;
     use super::*;
+    use crate::archive::tests::entry::named;
 
     fn texts(commands: &[Command<'_>]) -> Vec<String> {
         commands.iter().flat_map(|c| c.texts(100)).map(String::from).collect()
@@ -76,7 +76,7 @@ mod tests {
 
     #[test]
     fn definition_is_the_text_in_the_archive() {
-        let mut table = entry(Desc::Table, "t");
+        let mut table = named(Desc::Table, "t");
         table.defn = "CREATE TABLE t ();\n".to_owned();
         let style = Style::default();
         assert_eq!(texts(&definition(&table, &style, None).unwrap()), ["CREATE TABLE t ();\n"]);
@@ -87,7 +87,7 @@ mod tests {
     #[test]
     fn schema_loses_authorization_when_owners_are_ignored() {
         let style = Style { ownership: Ownership::Ignore, ..Style::default() };
-        let mut schema = entry(Desc::Schema, "My");
+        let mut schema = named(Desc::Schema, "My");
         schema.defn = "CREATE SCHEMA \"My\" AUTHORIZATION x;\n".to_owned();
         let own = definition(&schema, &Style::default(), None).unwrap();
         assert_eq!(texts(&own), [schema.defn.as_str()]);
@@ -101,13 +101,13 @@ mod tests {
     #[test]
     fn listed_large_objects_are_created_and_granted_individually() {
         let style = Style::default();
-        let mut list = entry(Desc::BlobMetadata, "7..8");
+        let mut list = named(Desc::BlobMetadata, "7..8");
         list.defn = "7\n8\n".to_owned();
         assert_eq!(
             texts(&definition(&list, &style, None).unwrap()),
             ["SELECT pg_catalog.lo_create('7');\nSELECT pg_catalog.lo_create('8');"]
         );
-        let mut acl = entry(Desc::Acl, "LARGE OBJECTS 7..8");
+        let mut acl = named(Desc::Acl, "LARGE OBJECTS 7..8");
         acl.defn = "GRANT ALL ON LARGE OBJECT 7 TO x;\n".to_owned();
         assert_eq!(
             texts(&definition(&acl, &style, Some(&list)).unwrap()),
@@ -121,7 +121,7 @@ mod tests {
 
     #[test]
     fn only_partitioned_table_gets_its_access_method_later() {
-        let mut table = entry(Desc::Table, "t");
+        let mut table = named(Desc::Table, "t");
         table.namespace = Some("s".to_owned());
         table.table_am = Some("heap2".to_owned());
         table.relkind = PARTITIONED_TABLE;

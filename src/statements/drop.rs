@@ -1,7 +1,7 @@
 //! The SQL that drops an entry's object before it is recreated (`--clean`).
 
 use crate::archive::{Desc, Entry};
-use crate::sql::drop;
+use crate::sql::if_exists;
 
 use super::command::{Command, PerLargeObject};
 use super::error::StatementError;
@@ -35,7 +35,7 @@ pub fn drop_object(entry: &Entry, if_exists: bool) -> Result<Dropping<'_>, State
             Some(Command::Sql(drop_large_object_if_exists(entry.oid).into()))
         }
         _ if if_exists => {
-            let forgiving = drop::if_exists(entry.desc.as_str(), &entry.drop_stmt);
+            let forgiving = if_exists::if_exists(entry.desc.as_str(), &entry.drop_stmt);
             without_if_exists = !forgiving.found;
             Some(Command::Sql(forgiving.sql))
         }
@@ -55,8 +55,8 @@ const UNLINK_IF_EXISTS: &str =
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::entry;
     use super::*;
+    use crate::archive::tests::entry::named;
 
     fn text(entry: &Entry, if_exists: bool) -> String {
         let command = drop_object(entry, if_exists).unwrap().command.unwrap();
@@ -65,7 +65,7 @@ mod tests {
 
     #[test]
     fn large_objects_are_unlinked_individually() {
-        let mut list = entry(Desc::BlobMetadata, "7..8");
+        let mut list = named(Desc::BlobMetadata, "7..8");
         list.defn = "7\n8\n".to_owned();
         list.drop_stmt = "SELECT pg_catalog.lo_unlink(oid) …".to_owned();
         assert_eq!(
@@ -78,7 +78,7 @@ mod tests {
              '7';\n"
         ));
 
-        let mut one = entry(Desc::Blob, "9");
+        let mut one = named(Desc::Blob, "9");
         one.oid = 9;
         one.drop_stmt = "SELECT pg_catalog.lo_unlink('9');\n".to_owned();
         assert_eq!(text(&one, false), one.drop_stmt);
@@ -87,7 +87,7 @@ mod tests {
 
     #[test]
     fn drop_that_cannot_use_if_exists_is_reported() {
-        let mut cube = entry(Desc::Other("HYPERCUBE".to_owned()), "c");
+        let mut cube = named(Desc::Other("HYPERCUBE".to_owned()), "c");
         cube.drop_stmt = "REMOVE c;\n".to_owned();
         assert!(drop_object(&cube, true).unwrap().without_if_exists);
         assert!(!drop_object(&cube, false).unwrap().without_if_exists);
@@ -96,6 +96,6 @@ mod tests {
 
     #[test]
     fn entry_without_a_drop_statement_is_not_dropped() {
-        assert_eq!(drop_object(&entry(Desc::Comment, "x"), true).unwrap().command, None);
+        assert_eq!(drop_object(&named(Desc::Comment, "x"), true).unwrap().command, None);
     }
 }

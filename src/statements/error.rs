@@ -13,9 +13,6 @@ pub enum StatementError {
     /// The privileges of large objects cannot be split.
     #[error("cannot expand the privileges")]
     MalformedAcl(#[from] crate::sql::acl::MalformedAcl),
-    /// An ENCODING or STDSTRINGS entry that is not in pg_dump's form.
-    #[error("invalid {0} entry")]
-    InvalidSetting(&'static str),
     /// pg_restore would die with "don't know how to set owner for object type". The object itself
     /// is created; it stays owned by the restoring role.
     #[error("do not know how to set the owner of a {0}")]

@@ -20,8 +20,6 @@ mod error;
 mod owner;
 mod session;
 mod style;
-#[cfg(test)]
-pub(crate) mod tests;
 
 pub use command::{Command, PerLargeObject};
 pub use definition::{definition, partitioned_access_method};

@@ -94,11 +94,11 @@ fn object(entry: &Entry) -> Result<Option<String>, StatementError> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::entry;
     use super::*;
+    use crate::archive::tests::entry::named;
 
     fn owned(desc: Desc, tag: &str, drop_stmt: &str) -> Entry {
-        let mut entry = entry(desc, tag);
+        let mut entry = named(desc, tag);
         entry.drop_stmt = drop_stmt.to_owned();
         entry.owner = Some("Boss".to_owned());
         entry

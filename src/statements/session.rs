@@ -176,12 +176,12 @@ impl SessionState {
 #[cfg(test)]
 mod tests {
     use super::super::style::SourceSettings;
-    use super::super::tests::entry;
     use super::*;
     use crate::archive::Desc;
+    use crate::archive::tests::entry::named;
 
     fn table() -> Entry {
-        let mut table = entry(Desc::Table, "t");
+        let mut table = named(Desc::Table, "t");
         table.namespace = Some("app".to_owned());
         table.owner = Some("O'Hara".to_owned());
         table.tablespace = Some(String::new());

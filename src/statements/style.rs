@@ -1,10 +1,8 @@
 //! How statements are written: the options that change them, and what the archive says about its
 //! own SQL.
 
-use crate::archive::{Desc, Entry};
+use crate::archive::Toc;
 use crate::sql::ident::quoted;
-
-use super::error::StatementError;
 
 /// The options that change the SQL of entries.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -64,35 +62,15 @@ impl Default for SourceSettings {
 }
 
 impl SourceSettings {
-    /// Reads the ENCODING, STDSTRINGS and SEARCHPATH entries. `server_version` is the one in the
-    /// archive's header, `15.8 (Debian 15.8-1)`.
-    ///
-    /// # Errors
-    /// [`StatementError::InvalidSetting`] when such an entry does not have pg_dump's form.
-    pub fn from_archive(
-        entries: &[Entry],
-        server_version: Option<&str>,
-    ) -> Result<Self, StatementError> {
-        let mut settings = Self { server_major: server_version.and_then(major), ..Self::default() };
-        for entry in entries {
-            match entry.desc {
-                Desc::Encoding => {
-                    settings.encoding = in_quotes(&entry.defn)
-                        .ok_or(StatementError::InvalidSetting("ENCODING"))?
-                        .to_owned();
-                }
-                Desc::StdStrings => {
-                    settings.standard_conforming_strings = match in_quotes(&entry.defn) {
-                        Some("on") => true,
-                        Some("off") => false,
-                        _ => return Err(StatementError::InvalidSetting("STDSTRINGS")),
-                    };
-                }
-                Desc::SearchPath => settings.search_path = Some(entry.defn.clone()),
-                _ => {}
-            }
+    /// Those of an archive.
+    #[must_use]
+    pub fn of(toc: &Toc) -> Self {
+        Self {
+            encoding: toc.encoding.name().to_owned(),
+            standard_conforming_strings: toc.standard_conforming_strings,
+            search_path: toc.search_path.clone(),
+            server_major: toc.header.server_major(),
         }
-        Ok(settings)
     }
 }
 
@@ -134,33 +112,22 @@ pub fn fixed_settings(style: &Style, server_major: Option<u32>) -> Vec<String> {
     all
 }
 
-/// `SET x = 'value';` → `value`.
-fn in_quotes(statement: &str) -> Option<&str> {
-    let (_, rest) = statement.split_once('\'')?;
-    rest.split_once('\'').map(|(value, _)| value)
-}
-
-fn major(version: &str) -> Option<u32> {
-    let digits = version.split(|c: char| !c.is_ascii_digit()).next()?;
-    digits.parse().ok()
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::tests::entry;
     use super::*;
+    use crate::archive::tests::entry::entry;
+    use crate::archive::tests::writer::toc;
 
     fn style(server_version: &str) -> Style {
-        let mut entries = [
-            entry(Desc::Encoding, "ENCODING"),
-            entry(Desc::StdStrings, "STDSTRINGS"),
-            entry(Desc::SearchPath, "SEARCHPATH"),
+        let entries = [
+            ("ENCODING", "SET client_encoding = 'UTF8';\n"),
+            ("STDSTRINGS", "SET standard_conforming_strings = 'on';\n"),
+            ("SEARCHPATH", "SELECT pg_catalog.set_config('search_path', '', false);\n"),
         ];
-        entries[0].defn = "SET client_encoding = 'UTF8';\n".to_owned();
-        entries[1].defn = "SET standard_conforming_strings = 'on';\n".to_owned();
-        entries[2].defn = "SELECT pg_catalog.set_config('search_path', '', false);\n".to_owned();
-        let source = SourceSettings::from_archive(&entries, Some(server_version)).unwrap();
-        Style { source, ..Style::default() }
+        let entries = (1..).zip(entries);
+        let entries: Vec<_> =
+            entries.map(|(id, (desc, defn))| entry(id, desc, desc).defn(defn).build()).collect();
+        Style { source: SourceSettings::of(&toc(&entries, server_version)), ..Style::default() }
     }
 
     #[test]
@@ -207,15 +174,5 @@ mod tests {
             let settings = fixed_settings(&style(dumped), target);
             assert_eq!(settings.contains(&timeout), expected, "{dumped} {target:?}");
         }
-    }
-
-    #[test]
-    fn malformed_settings_are_refused() {
-        let mut entries = [entry(Desc::StdStrings, "STDSTRINGS")];
-        entries[0].defn = "SET standard_conforming_strings = 'maybe';".to_owned();
-        assert_eq!(
-            SourceSettings::from_archive(&entries, None),
-            Err(StatementError::InvalidSetting("STDSTRINGS"))
-        );
     }
 }

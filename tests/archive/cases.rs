@@ -5,7 +5,7 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex, Once, PoisonError};
 use std::time::{Duration, Instant};
 
-use nocturne::verify::Digests;
+use nocturne::archive::digests::Digests;
 
 use crate::fixtures::verified;
 

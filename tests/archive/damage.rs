@@ -6,8 +6,8 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use nocturne::archive::DataLocation;
+use nocturne::archive::digests::Digests;
 use nocturne::source::{self, Input};
-use nocturne::verify::Digests;
 
 use crate::cases::{Outcome, outcome, run};
 use crate::fixtures::{self, copy_directory, verified};

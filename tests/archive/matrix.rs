@@ -5,9 +5,9 @@
 
 use std::path::{Path, PathBuf};
 
+use nocturne::archive::digests::Digests;
 use nocturne::archive::{DataLocation, DumpId};
 use nocturne::source::{self, Input};
-use nocturne::verify::Digests;
 
 use crate::cases::{Outcome, outcome};
 use crate::fixtures::{self, copy_directory, verified};

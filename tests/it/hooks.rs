@@ -51,12 +51,11 @@ async fn restore_with(
     let archive = source::open(&Input::Path(path.to_owned())).unwrap();
     let entries = &archive.toc.entries;
     let selection = select(entries, &SelectOptions::default(), None).unwrap();
-    let version = archive.toc.header.remote_version.clone();
     let options = RestoreOptions {
         jobs: 3,
         style: Style {
             ownership: Ownership::Ignore,
-            source: SourceSettings::from_archive(entries, Some(&version)).unwrap(),
+            source: SourceSettings::of(&archive.toc),
             ..Style::default()
         },
         foreign_keys,

@@ -1,10 +1,15 @@
-//! One run at a time for a target.
+//! One run at a time for a target; a lock whose session is lost, with and without another session
+//! waiting for it.
 
 use std::time::Duration;
 
-use crate::common::{Database, PATIENCE, cluster};
 use nocturne::replicate::lock::{LockError, TargetLock};
-use nocturne::server::{ConnectOptions, Retry, Target};
+use nocturne::replicate::night::NightError;
+use nocturne::server::{ConnectOptions, Retry, Session, SessionSettings, Target};
+use tokio_util::sync::CancellationToken;
+
+use crate::common::versions::newest;
+use crate::common::{Database, PATIENCE, cluster};
 
 pub fn target(database: &Database<'_>) -> Target {
     let options = ConnectOptions { dbname: Some(database.url()), ..ConnectOptions::default() };
@@ -22,9 +27,9 @@ async fn owner_retakes_lock_from_its_ghost_session() {
             true => TargetLock::share(&target).await,
         };
         let ghost = ghost.expect("the lock is free");
-        let again = ghost.take_again(&target).await.expect("its own session does not block it");
-        again.check().await.expect("its session exists");
-        assert_eq!(ghost.check().await.is_ok(), shared, "only sessions in the way are terminated");
+        let again = ghost.take_again().await.expect("its own session does not block it");
+        assert!(again.is_held().await);
+        assert_eq!(ghost.is_held().await, shared, "only sessions in the way are terminated");
         drop(ghost);
         // Another run's session stays.
         let other = TargetLock::take(&target).await.err().expect("the lock is taken");
@@ -35,9 +40,9 @@ async fn owner_retakes_lock_from_its_ghost_session() {
     let lost = TargetLock::take(&target).await.expect("the lock is free");
     database.kill_backends("application_name = 'nocturne lock'");
     let other = until_taken(&target).await;
-    let refused = lost.take_again(&target).await.err().expect("another run holds it");
+    let refused = lost.take_again().await.err().expect("another run holds it");
     assert!(matches!(refused, LockError::Taken { .. }));
-    other.check().await.expect("the session is alive");
+    assert!(other.is_held().await);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -73,7 +78,7 @@ async fn second_run_names_the_first_and_follows_it() {
     let database = cluster(15).fresh_db("lock");
     let other = cluster(15).fresh_db("lock_other");
     let first = TargetLock::take(&target(&database)).await.expect("the lock is free");
-    first.check().await.expect("its session exists");
+    assert!(first.is_held().await);
     let error = TargetLock::take(&target(&database)).await.err().expect("the lock is taken");
     assert_ne!(error.retry(), Retry::Never);
     let said = error.to_string();
@@ -86,6 +91,64 @@ async fn second_run_names_the_first_and_follows_it() {
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
          WHERE application_name = 'nocturne lock' AND datname = current_database()",
     );
-    assert!(matches!(first.check().await, Err(LockError::Lost)));
+    assert!(!first.is_held().await);
     until_taken(&target(&database)).await;
+}
+
+/// A database, because the lock belongs to one, and a session beside the lock's.
+async fn place(name: &str) -> (Database<'static>, Target, Session) {
+    let database = cluster(newest()).fresh_db(name);
+    let target = target(&database);
+    let session = Session::connect(&target, &SessionSettings::default()).await.unwrap();
+    (database, target, session)
+}
+
+async fn watched(target: &Target) -> TargetLock {
+    TargetLock::take(target).await.unwrap().every(Duration::from_millis(20))
+}
+
+/// Who holds the lock.
+const HOLDER: &str = "SELECT l.pid FROM pg_catalog.pg_locks l WHERE l.locktype = 'advisory' \
+    AND l.granted AND l.database = \
+        (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())";
+
+#[tokio::test]
+async fn lost_lock_is_taken_again_and_work_continues() {
+    let (_database, target, session) = place("lock_again").await;
+    let mut lock = watched(&target).await;
+    let halt = CancellationToken::new();
+    let work = async {
+        let holder = session.query_value(HOLDER).await.unwrap().unwrap();
+        session.execute(&format!("SELECT pg_terminate_backend({holder})")).await.unwrap();
+        loop {
+            let now = session.query_value(HOLDER).await.unwrap();
+            if now.is_some_and(|now| now != holder) {
+                return Ok::<_, NightError>("done");
+            }
+        }
+    };
+    assert_eq!(lock.during(&halt, work).await.unwrap(), "done");
+    assert!(!halt.is_cancelled());
+}
+
+#[tokio::test]
+async fn work_stops_when_another_run_takes_the_lock() {
+    let (_database, target, session) = place("lock_lost").await;
+    let mut lock = watched(&target).await;
+    let halt = CancellationToken::new();
+    let work = async {
+        let holder = session.query_value(HOLDER).await.unwrap().unwrap();
+        // Waits for the lock before its session is gone, and so gets it first.
+        let steal = format!(
+            "SELECT pg_catalog.pg_terminate_backend({holder}), \
+                    pg_catalog.pg_advisory_lock(1852793716, 1)"
+        );
+        session.execute(&steal).await.unwrap();
+        halt.cancelled().await;
+        Ok::<(), NightError>(())
+    };
+    let lost = lock.during(&halt, work).await.unwrap_err();
+    assert!(matches!(lost, NightError::Lock(LockError::Taken { .. })), "{lost}");
+    assert_ne!(lost.retry(), Retry::Never);
+    drop(session);
 }

@@ -45,7 +45,6 @@ mod tls;
 // The steps of a night, each alone; whole nights are in `tests/nights/`.
 mod clean;
 mod enrich;
-mod guard;
 mod hooks;
 mod incremental;
 mod lock;

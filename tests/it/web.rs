@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 
 use chrono::{DateTime, TimeDelta, Utc};
+use nocturne::replicate::stages::Stage;
 use nocturne::replicate::worker::{
     BackupRecord, DatabaseHistory, Entries, History, RunOutcome, RunRecord, StageName, StageRecord,
     StageState, Trigger,
 };
-use nocturne::report::stages::Stage;
 use nocturne::server::{ConnectOptions, Target};
 
 use crate::common::versions::newest;

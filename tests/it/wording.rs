@@ -76,7 +76,7 @@ const BANNED: &[&str] = &[
 const ALLOWED: &[&str] = &["account postgres or nobody"];
 
 /// Reads the log lines of earlier versions, which keep their words.
-const EXEMPT: &str = "src/report/logs";
+const EXEMPT: &str = "src/replicate/logs";
 
 /// The comments that are help.
 const HELP: &str = "src/cli";

@@ -2,11 +2,11 @@
 //! databases.
 
 use chrono::{TimeDelta, TimeZone, Utc};
+use nocturne::replicate::stages::Stage;
 use nocturne::replicate::worker::{
     BackupRecord, DatabaseHistory, Entries, History, RunOutcome, RunRecord, StageName, StageRecord,
     StageState, Trigger,
 };
-use nocturne::report::stages::Stage;
 use nocturne::server::{ConnectOptions, Target};
 
 use crate::common::versions::newest;

@@ -44,8 +44,9 @@ fn header(int_size: u8, count: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// Archives built to use memory: with the smallest possible entries, with lengths beyond the
-/// data, with numbers of dependencies, with a chunk of the largest size.
+/// Archives built to use memory, byte by byte because nothing else would write them: with the
+/// smallest possible entries, with lengths beyond the data, with numbers of dependencies, with a
+/// chunk of the largest size.
 fn hostile() -> Vec<(&'static str, Vec<u8>)> {
     let sized = |value: i32, size: usize| [&[0][..], &value.to_le_bytes()[..size]].concat();
     let int = |value| sized(value, 4);

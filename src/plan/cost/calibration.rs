@@ -65,9 +65,9 @@ mod tests {
     fn kind_follows_its_own_measurements() {
         let mut calibration = Calibration::default();
         calibration.observe(CostKind::Rows, 10.0, 30.0);
-        calibration.observe(CostKind::TextIndex, 10.0, 5.0);
+        calibration.observe(CostKind::Index, 10.0, 5.0);
         assert!((2.9..3.0).contains(&calibration.factor(CostKind::Rows)));
-        assert!((0.5..0.6).contains(&calibration.factor(CostKind::TextIndex)));
+        assert!((0.5..0.6).contains(&calibration.factor(CostKind::Index)));
         // About foreign keys only the machine is known: 35 s instead of 20 s.
         assert!((1.7..1.8).contains(&calibration.factor(CostKind::ForeignKey)));
     }

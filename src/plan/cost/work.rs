@@ -1,28 +1,23 @@
-//! The work of a job, as far as its cost depends on it.
+//! The work of a job, as far as its cost depends on it: its kind, and the tables whose rows it reads
+//! or writes.
 
 use std::collections::HashMap;
 
-use super::key::{self, IndexKey, Method};
-use super::table::{Columns, Comparison};
 use crate::archive::{Compression, Desc, DumpId, Entry, Place, placed};
 use crate::plan::build::Links;
 use crate::plan::history::Database;
 use crate::plan::{Job, Step};
 
-/// Kinds of work whose costs are related on a server: when one job is slower than the model
-/// predicts, so are the others of its kind.
+/// Kinds of work whose costs are related on a server: when one job is slower than predicted, so are
+/// the others of its kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum CostKind {
     /// Rows through COPY or INSERT.
     Rows,
     /// Large objects.
     LargeObjects,
-    /// An index that compares numbers.
-    NumberIndex,
-    /// An index that compares text by a collation, or the values of expressions.
-    TextIndex,
-    /// An index that is not a sort: GIN, GiST and the like.
-    OtherIndex,
+    /// An index, or another constraint that is checked row by row.
+    Index,
     /// The check of a foreign key.
     ForeignKey,
     /// `ANALYZE`.
@@ -34,17 +29,7 @@ pub enum CostKind {
 }
 
 impl CostKind {
-    pub(super) const COUNT: usize = 9;
-}
-
-/// What is known about a table's rows.
-#[derive(Clone, Debug, Default)]
-pub(super) struct TableCost {
-    /// Rows.
-    pub(super) rows: f64,
-    /// Bytes of the rows as COPY text.
-    pub(super) bytes: f64,
-    pub(super) columns: Columns,
+    pub(super) const COUNT: usize = 7;
 }
 
 /// A table's place among [`Tables`].
@@ -52,39 +37,22 @@ pub(super) type TableNumber = usize;
 
 /// The work of a job.
 #[derive(Clone, Debug)]
-pub(super) enum CostedWork {
-    Rows(TableNumber),
-    /// Large objects with this many bytes.
-    LargeObjects(f64),
-    Index(TableNumber, IndexKey),
-    /// A scan of all rows: a check constraint.
-    Look(TableNumber),
-    ForeignKey {
-        child: TableNumber,
-        parent: Option<TableNumber>,
-        text: bool,
-    },
-    Analyze(TableNumber),
-    /// A refresh of a view over these tables.
-    Refresh(Vec<TableNumber>),
-    Statement,
+pub(super) struct CostedWork {
+    pub(super) kind: CostKind,
+    /// The tables whose rows it loads, sorts, checks or reads.
+    pub(super) tables: Vec<TableNumber>,
+    /// Bytes of large objects.
+    pub(super) objects: f64,
 }
 
 impl CostedWork {
-    pub(super) fn kind(&self) -> CostKind {
-        let is_text = |key: &Option<Comparison>| matches!(key, None | Some(Comparison::Collation));
-        match self {
-            Self::Rows(_) => CostKind::Rows,
-            Self::LargeObjects(_) => CostKind::LargeObjects,
-            Self::Index(_, IndexKey { method: Method::Inverted | Method::Tree, .. }) => {
-                CostKind::OtherIndex
-            }
-            Self::Index(_, index) if index.keys.iter().any(is_text) => CostKind::TextIndex,
-            Self::Index(..) | Self::Look(_) => CostKind::NumberIndex,
-            Self::ForeignKey { .. } => CostKind::ForeignKey,
-            Self::Analyze(_) => CostKind::Analyze,
-            Self::Refresh(_) => CostKind::Refresh,
-            Self::Statement => CostKind::Statement,
+    const STATEMENT: Self = Self { kind: CostKind::Statement, tables: Vec::new(), objects: 0.0 };
+
+    /// Work on a table; a mere statement if the table has no rows in the archive.
+    fn on(kind: CostKind, table: Option<TableNumber>) -> Self {
+        match table {
+            Some(table) => Self { kind, tables: vec![table], objects: 0.0 },
+            None => Self::STATEMENT,
         }
     }
 }
@@ -94,7 +62,8 @@ pub(super) struct Tables<'a> {
     entries: &'a [Entry],
     links: &'a Links,
     numbers: HashMap<DumpId, TableNumber>,
-    all: Vec<TableCost>,
+    /// Bytes of each table's rows as COPY text.
+    bytes: Vec<f64>,
 }
 
 impl<'a> Tables<'a> {
@@ -105,34 +74,26 @@ impl<'a> Tables<'a> {
         compression: Compression,
         size: impl Fn(Place) -> Option<u64>,
     ) -> Self {
-        let mut tables = Self { entries, links, numbers: HashMap::new(), all: Vec::new() };
+        let mut tables = Self { entries, links, numbers: HashMap::new(), bytes: Vec::new() };
         let data = placed(entries).filter(|(_, entry)| entry.desc == Desc::TableData);
         for (place, data) in data {
-            let definition =
-                data.dependencies.first().and_then(|table| links.entry(*table, entries));
-            let columns = definition.map(|table| Columns::of(&table.defn)).unwrap_or_default();
-            let archived = size(place).unwrap_or(0) as f64;
-            let bytes = archived * expansion(compression);
-            let rows = bytes / f64::from(columns.width().unwrap_or(UNKNOWN_WIDTH));
-            tables.numbers.insert(data.dump_id, tables.all.len());
-            if let Some(table) = data.dependencies.first() {
-                tables.numbers.insert(*table, tables.all.len());
+            let of_table = data.dependencies.first().copied();
+            for id in of_table.into_iter().chain([data.dump_id]) {
+                tables.numbers.insert(id, tables.bytes.len());
             }
-            tables.all.push(TableCost { rows, bytes, columns });
+            tables.bytes.push(size(place).unwrap_or(0) as f64 * expansion(compression));
         }
         tables
     }
 
-    /// Takes the rows of the tables from earlier runs.
+    /// Takes the sizes of the tables from earlier runs.
     pub(super) fn learn(&mut self, history: &Database, size: impl Fn(Place) -> Option<u64>) {
         let data = placed(self.entries);
         for (place, entry) in data.filter(|(_, entry)| entry.desc == Desc::TableData) {
             let record = history.job(entry, Step::Entire).filter(|record| record.rows > 0);
             if let (Some(record), Some(number)) = (record, self.number(entry.dump_id)) {
-                let rows = record.rows_for(size(place).unwrap_or(0));
                 let width = record.bytes as f64 / record.rows as f64;
-                let table = &mut self.all[number];
-                (table.rows, table.bytes) = (rows, rows * width);
+                self.bytes[number] = record.rows_for(size(place).unwrap_or(0)) * width;
             }
         }
     }
@@ -141,44 +102,36 @@ impl<'a> Tables<'a> {
         self.numbers.get(&id).copied()
     }
 
-    pub(super) fn into_all(self) -> Vec<TableCost> {
-        self.all
+    pub(super) fn into_bytes(self) -> Vec<f64> {
+        self.bytes
     }
 
     /// The work of a job.
     pub(super) fn work(&self, job: &Job) -> CostedWork {
         let entry = &self.entries[job.entry];
         let own = || self.links.tables(entry, self.entries).into_iter();
-        let table = || own().find_map(|id| self.number(id));
-        let columns = |number: TableNumber| &self.all[number].columns;
         match (job.step, &entry.desc) {
-            (Step::UseIndex | Step::AddForeignKey | Step::AddNotValid, _) => CostedWork::Statement,
+            (Step::UseIndex | Step::AddForeignKey | Step::AddNotValid, _) => CostedWork::STATEMENT,
             (Step::Analyze | Step::AnalyzePartition, _) => {
-                self.number(entry.dump_id).map_or(CostedWork::Statement, CostedWork::Analyze)
+                CostedWork::on(CostKind::Analyze, self.number(entry.dump_id))
             }
-            (_, Desc::TableData) => {
-                self.number(entry.dump_id).map_or(CostedWork::Statement, CostedWork::Rows)
-            }
-            (_, Desc::Blobs) => CostedWork::LargeObjects(job.size as f64),
+            (_, Desc::TableData) => CostedWork::on(CostKind::Rows, self.number(entry.dump_id)),
+            (_, Desc::Blobs) => CostedWork {
+                kind: CostKind::LargeObjects,
+                tables: Vec::new(),
+                objects: job.size as f64,
+            },
             (_, Desc::FkConstraint) => {
-                let is_child = |id: &DumpId| self.links.is_child(*id, entry, self.entries);
-                let Some(child) = own().find(is_child).and_then(|id| self.number(id)) else {
-                    return CostedWork::Statement;
-                };
-                let parent = own().find(|id| !is_child(id)).and_then(|id| self.number(id));
-                let keys = key::foreign_key(&entry.defn, columns(child));
-                let text = keys.contains(&Some(Comparison::Collation));
-                CostedWork::ForeignKey { child, parent, text }
+                let child = own().find(|id| self.links.is_child(*id, entry, self.entries));
+                CostedWork::on(CostKind::ForeignKey, child.and_then(|id| self.number(id)))
             }
             (_, Desc::Index | Desc::Constraint | Desc::CheckConstraint) => {
-                let Some(table) = table() else {
-                    return CostedWork::Statement;
-                };
-                let index = IndexKey::of(&entry.defn, columns(table));
-                index.map_or(CostedWork::Look(table), |index| CostedWork::Index(table, index))
+                CostedWork::on(CostKind::Index, own().find_map(|id| self.number(id)))
             }
-            (_, Desc::MaterializedViewData) => CostedWork::Refresh(self.read_by(entry)),
-            _ => CostedWork::Statement,
+            (_, Desc::MaterializedViewData) => {
+                CostedWork { kind: CostKind::Refresh, tables: self.read_by(entry), objects: 0.0 }
+            }
+            _ => CostedWork::STATEMENT,
         }
     }
 
@@ -205,9 +158,6 @@ impl<'a> Tables<'a> {
         tables
     }
 }
-
-/// Bytes of a row without known columns.
-const UNKNOWN_WIDTH: u32 = 100;
 
 /// Bytes of COPY text for each byte in the archive. An estimate: it depends on the rows. The
 /// table's history is better.

@@ -5,8 +5,9 @@
 //! size of the data they took them for. The same data comes back every night, so last night's
 //! seconds are the best available prediction.
 //!
-//! Pure: the caller reads and writes the file, and supplies the time.
+//! [`file`] reads and writes it. The caller supplies the time.
 
+pub mod file;
 mod formats;
 mod record;
 
@@ -14,6 +15,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde::{Deserialize, Serialize};
 
+pub use file::CostFileError;
 pub use formats::{Rate, Rates, RowFormat};
 pub use record::{Measured, MeasuredJobs};
 

@@ -1,6 +1,6 @@
 use super::*;
 use crate::archive::Desc;
-use crate::plan::testing::entry;
+use crate::archive::tests::entry::bare;
 
 fn measured(name: &str, seconds: f64, size: u64) -> Measured {
     Measured {
@@ -22,7 +22,7 @@ fn run(at: u64, jobs: Vec<Measured>) -> MeasuredJobs {
 }
 
 fn index(name: &str) -> Entry {
-    Entry { tag: name.to_owned(), namespace: Some("public".to_owned()), ..entry(1, Desc::Index) }
+    Entry { tag: name.to_owned(), namespace: Some("public".to_owned()), ..bare(1, Desc::Index) }
 }
 
 fn seconds(history: &CostHistory, name: &str) -> Option<f64> {
@@ -119,7 +119,7 @@ fn choices(history: &CostHistory, names: &[&'static str]) -> Vec<(&'static str, 
 
 fn data(name: &str) -> Entry {
     let desc = Desc::TableData;
-    Entry { tag: name.to_owned(), namespace: Some("public".to_owned()), ..entry(1, desc) }
+    Entry { tag: name.to_owned(), namespace: Some("public".to_owned()), ..bare(1, desc) }
 }
 
 #[test]

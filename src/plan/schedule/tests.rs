@@ -4,10 +4,10 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::archive::{DumpId, Place};
-use crate::plan::{LockMode, Step, testing};
+use crate::plan::{LockMode, Step, tests};
 
 fn job(entry: usize, pass: Pass) -> Job {
-    Job { pass, ..testing::job(entry) }
+    Job { pass, ..tests::job(entry) }
 }
 
 /// Runs a schedule with `lanes` sessions that finish in the order they started, and returns
@@ -249,7 +249,7 @@ proptest! {
 
 #[test]
 fn time_left_is_longest_chain_or_work_share() {
-    let mut plan = Plan { prelude: vec![], jobs: (0..4).map(testing::job).collect() };
+    let mut plan = Plan { prelude: vec![], jobs: (0..4).map(tests::job).collect() };
     plan.jobs[1].after = vec![JobId(0)];
     let seconds = |seconds| Duration::from_secs(seconds);
     let mut schedule = Schedule::new(&plan, |_| false);

@@ -219,11 +219,11 @@ impl Names {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::testing::entry;
+    use crate::archive::tests::entry::bare;
 
     fn finds(name: &str, text: &str) -> bool {
         let mut names = Names::default();
-        names.add(&Entry { tag: name.into(), ..entry(1, Desc::Table) }, 0);
+        names.add(&Entry { tag: name.into(), ..bare(1, Desc::Table) }, 0);
         names.among(&words(text)).next().is_some()
     }
 

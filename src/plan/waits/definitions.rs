@@ -185,12 +185,12 @@ fn attribute_of<'a>(definition: &'a str, name: &str) -> Option<&'a str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::testing::entry;
+    use crate::archive::tests::entry::bare;
 
     const NONE: Vec<usize> = Vec::new();
 
     fn named(desc: Desc, id: i32, tag: &str, defn: &str) -> Entry {
-        Entry { tag: tag.into(), defn: defn.into(), ..entry(id, desc) }
+        Entry { tag: tag.into(), defn: defn.into(), ..bare(id, desc) }
     }
 
     #[test]

@@ -112,8 +112,8 @@ impl Plan {
 mod tests {
     use super::*;
     use crate::archive::Place;
+    use crate::archive::tests::entry::bare;
     use crate::plan::PlanBuildOptions;
-    use crate::plan::testing::entry;
     use crate::select::Pass;
 
     #[test]
@@ -123,13 +123,13 @@ mod tests {
             ..entry
         };
         let entries = [
-            entry(1, Desc::Extension),
-            entry(2, Desc::Table),
-            depends(entry(3, Desc::TableData), &[2]),
+            bare(1, Desc::Extension),
+            bare(2, Desc::Table),
+            depends(bare(3, Desc::TableData), &[2]),
             // The rows of a table without an entry.
-            depends(entry(4, Desc::TableData), &[99]),
-            depends(entry(5, Desc::FkConstraint), &[1, 2]),
-            depends(entry(6, Desc::Index), &[1, 2]),
+            depends(bare(4, Desc::TableData), &[99]),
+            depends(bare(5, Desc::FkConstraint), &[1, 2]),
+            depends(bare(6, Desc::Index), &[1, 2]),
         ];
         let order = [0, 1, 2, 3, 4, 5].map(Place);
         let options = PlanBuildOptions::default();

@@ -15,8 +15,9 @@ use rustix::fs::{FlockOperation, flock};
 
 use super::spool::{blocking, check_space};
 use super::{BackupError, Check, FoundBackup};
+use crate::archive::Digest;
 use crate::source;
-use crate::source::remote::{DownloadError, DownloadProgress, Sha256Sum, Start};
+use crate::source::remote::{DownloadError, DownloadProgress, Start};
 
 /// How many bytes of a partial file are downloaded again and compared.
 const OVERLAP: u64 = 64 * 1024;
@@ -29,7 +30,7 @@ pub struct Saved {
     /// Its length, in bytes.
     pub size: u64,
     /// The SHA-256 of the whole file.
-    pub sha256: Sha256Sum,
+    pub sha256: Digest,
     /// How many bytes an earlier attempt had downloaded.
     pub kept: u64,
 }
@@ -105,7 +106,7 @@ impl Part {
         &mut self,
         backup: &FoundBackup,
         watch: &mut impl FnMut(DownloadProgress),
-    ) -> Result<Option<Sha256Sum>, BackupError> {
+    ) -> Result<Option<Digest>, BackupError> {
         let (start, tail) = self.look().await?;
         let is_anew = self.length == 0;
         let mut tail = tail.as_slice();

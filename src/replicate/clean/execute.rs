@@ -7,7 +7,8 @@ use tokio_util::sync::CancellationToken;
 use super::error::CleanError;
 use super::locks::{LockWitness, Waited};
 use super::plan::{Drop, DropPlan, array};
-use crate::server::{self, Session, UNDEFINED_OBJECT};
+use crate::server::sqlstate::{OUT_OF_MEMORY, UNDEFINED_OBJECT};
+use crate::server::{self, Session};
 
 /// Progress of the drops.
 #[derive(Clone, Copy, Debug)]
@@ -19,10 +20,6 @@ pub struct DropProgress<'a> {
     /// How many there are in total.
     pub of: usize,
 }
-
-/// The SQLSTATE of a full lock table (`ERRCODE_OUT_OF_MEMORY`, "out of shared memory" in
-/// `src/backend/storage/lmgr/lock.c`).
-const NO_MORE_LOCKS: &str = "53200";
 
 /// Drops the objects of a plan: all in one transaction, so that the target stays intact if one of
 /// them is in use.
@@ -142,7 +139,7 @@ impl DropRun<'_> {
             if let Err(error) = self.in_transaction(drop).await {
                 self.roll_back(drop).await?;
                 return match error.server().and_then(server::SessionError::sqlstate) {
-                    Some(NO_MORE_LOCKS) => Ok(false),
+                    Some(OUT_OF_MEMORY) => Ok(false),
                     _ => Err(error),
                 };
             }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::reader::VariableReader;
 use super::table;
-use super::tables::{self, KeyColumns};
+use super::table_modes::{self, KeyColumns};
 
 /// How incremental tables are copied.
 #[derive(Clone, Debug)]
@@ -38,7 +38,7 @@ pub(super) fn read(reader: &mut VariableReader<'_>) -> Incremental {
     let late_commits =
         reader.number(&table::INCREMENTAL_LATE_COMMITS_TIMEOUT_MS).unwrap_or_default();
     Incremental {
-        keys: tables::read_keys(reader),
+        keys: table_modes::read_keys(reader),
         jobs: usize::try_from(jobs).ok().and_then(NonZeroUsize::new).unwrap_or(NonZeroUsize::MIN),
         range_rows: reader.number(&table::INCREMENTAL_RANGE_ROWS).and_then(NonZeroU64::new),
         lag: reader.number(&table::INCREMENTAL_LAG).unwrap_or_default(),

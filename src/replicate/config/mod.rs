@@ -19,7 +19,7 @@ mod pattern;
 mod problem;
 mod reader;
 pub mod table;
-mod tables;
+mod table_modes;
 mod variable;
 mod variables;
 
@@ -40,14 +40,14 @@ pub use incremental::Incremental;
 pub use pattern::{PatternError, TablePattern};
 pub use problem::{ConfigProblems, Problem};
 pub use reader::Setting;
-pub use tables::{KeyColumns, TableMode, TableModes, TableRule};
+pub use table_modes::{KeyColumns, TableMode, TableModes, TableRule};
 pub use variable::{ValueKind, Variable};
 
 use super::notify::Webhook;
 use super::schedule::{self, CronSchedule};
 use super::worker::RetryPolicy;
+use crate::replicate::run_report::Lang;
 use crate::report::LogFormat;
-use crate::report::nights::Lang;
 use crate::restore::Tolerance;
 use reader::{VariableReader, Wrong};
 
@@ -296,7 +296,7 @@ impl Restore {
         Self {
             jobs: usize::try_from(number(reader.number(&table::PG_RESTORE_JOBS))).unwrap_or(1),
             foreign_keys: reader.flag(&table::RESTORE_FK_CONSTRAINTS),
-            tables: tables::read(reader),
+            tables: table_modes::read(reader),
             strict: reader.flag(&table::BACKUP_MODE_STRICT),
             exclude: entries::exclude(reader),
             tolerate: entries::tolerate(reader),

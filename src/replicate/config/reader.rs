@@ -1,5 +1,7 @@
 //! Reads variables one by one, and collects problems and the values that may be shown.
 
+use crate::server::concealed;
+
 use super::problem::Problem;
 use super::variable::{ValueKind, Variable};
 
@@ -88,7 +90,10 @@ impl<'a> VariableReader<'a> {
                     let message = match wrong {
                         Wrong::Because(reason) => reason,
                         Wrong::Unexpected if variable.kind.is_secret() => expected(),
-                        Wrong::Unexpected => format!("{}, found \"{text}\"", expected()),
+                        Wrong::Unexpected => {
+                            let found = concealed(&text).unwrap_or(text);
+                            format!("{}, found \"{found}\"", expected())
+                        }
                     };
                     self.problem(variable, message);
                     (None, None)

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::super::sql_file::{SqlFile, in_folder};
 use super::error::EnrichError;
-use super::header::FileHeader;
+use super::file_header::FileHeader;
 
 /// The files of a folder, read and checked.
 #[derive(Clone, Debug, Default)]

@@ -16,8 +16,8 @@
 //! `CREATE OR REPLACE VIEW`.
 
 mod error;
+mod file_header;
 mod folder;
-mod header;
 mod report;
 mod run;
 

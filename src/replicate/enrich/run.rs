@@ -9,8 +9,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::super::sql_file::FileError;
 use super::error::EnrichError;
+use super::file_header::ExpectedTable;
 use super::folder::{Enrichment, File};
-use super::header::ExpectedTable;
 use super::report::{EnrichProgress, FileOutcome, FileReport, Report};
 use crate::server::{self, Session, SessionSettings, Target};
 use crate::sql::ident::literal;

@@ -3,7 +3,6 @@
 
 use tokio::sync::Semaphore;
 
-use super::catalogue::Relation;
 use super::claim::{begin_writing, connect};
 use super::error::{IncrementalError, Side};
 use super::key::KeyColumn;
@@ -11,6 +10,7 @@ use super::pipe::pipe;
 use super::ranges::Range;
 use super::settings::{CopySettings, IncrementalTable};
 use super::snapshot::Readers;
+use super::table_definition::Relation;
 use crate::server::Session;
 
 /// The shared state of a run.

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use super::catalogue::{Column, Labels, Relation};
 use super::settings::IncrementalTable;
+use super::table_definition::{Column, Labels, Relation};
 use crate::sql::ident::{literal, quoted};
 
 /// How a table differs between source and target.
@@ -235,7 +235,7 @@ fn missing_labels<'a>(source: &'a Labels, target: &'a Labels) -> impl Iterator<I
 
 #[cfg(test)]
 mod tests {
-    use super::super::catalogue::Generated;
+    use super::super::table_definition::Generated;
     use super::*;
 
     fn table() -> IncrementalTable {

@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::drift::Drift;
 use super::settings::{CopySettings, IncrementalTable};
+use crate::server::sqlstate::{FOREIGN_KEY_VIOLATION, INSUFFICIENT_PRIVILEGE, LOCK_NOT_AVAILABLE};
 use crate::server::{self, Retry};
 use crate::sql::ident::quoted;
 
@@ -234,18 +235,16 @@ impl IncrementalError {
     ) -> Self {
         let table = table.clone();
         match source.sqlstate() {
-            Some(server::INSUFFICIENT_PRIVILEGE) => {
+            Some(INSUFFICIENT_PRIVILEGE) => {
                 let source = Some(source.into());
                 Self::Privilege { table, side, role: role.to_owned(), source }
             }
-            // foreign_key_violation
-            Some("23503") => {
+            Some(FOREIGN_KEY_VIOLATION) => {
                 let constraint = source.server().and_then(|error| error.constraint.clone());
                 let constraint = quoted(&constraint.unwrap_or_default()).into_owned();
                 Self::ForeignKey { table, constraint, source: source.into() }
             }
-            // lock_not_available
-            Some("55P03") => Self::Busy { table, source: source.into() },
+            Some(LOCK_NOT_AVAILABLE) => Self::Busy { table, source: source.into() },
             _ => Self::Server { table, side, source: source.into() },
         }
     }

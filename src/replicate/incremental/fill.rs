@@ -9,7 +9,8 @@ use super::error::{IncrementalError, Side};
 use super::gaps::Gaps;
 use super::pipe::pipe;
 use super::ranges::Range;
-use crate::server::{INSUFFICIENT_PRIVILEGE, Session};
+use crate::server::Session;
+use crate::server::sqlstate::INSUFFICIENT_PRIVILEGE;
 
 /// The temporary table, dropped at the end of its transaction.
 const TEMPORARY: &str = "pg_temp.nocturne_gap";

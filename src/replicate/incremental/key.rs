@@ -1,9 +1,9 @@
 //! The key of a table, and how its values are compared in SQL.
 
-use super::catalogue::{Column, Relation};
 use super::error::{IncrementalError, Side};
 use super::ranges::Range;
 use super::settings::{CopySettings, IncrementalTable};
+use super::table_definition::{Column, Relation};
 use crate::error::chain;
 use crate::server::{self, Session};
 use crate::sql::ident::{literal, quoted};

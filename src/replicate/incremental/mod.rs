@@ -31,7 +31,6 @@
 //! The source gets one connection per range being read and one that holds the snapshot. All are
 //! read-only, have timeouts, and identify themselves in `pg_stat_activity`.
 
-mod catalogue;
 mod choose;
 mod claim;
 mod copy;
@@ -50,6 +49,7 @@ mod settings;
 mod settle;
 mod snapshot;
 mod table;
+mod table_definition;
 
 pub use choose::tables;
 pub use drift::{Change, Drift};

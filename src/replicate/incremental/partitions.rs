@@ -9,11 +9,12 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use super::catalogue::Relation;
 use super::error::{IncrementalError, Side};
 use super::settings::{CopySettings, IncrementalTable};
 use super::snapshot::common;
+use super::table_definition::Relation;
 use crate::error::chain;
+use crate::server::sqlstate::INVALID_OBJECT_DEFINITION;
 use crate::server::{self, Session};
 use crate::sql::ident::{literal, qualified};
 
@@ -30,9 +31,6 @@ ORDER BY t.level, n.nspname, c.relname";
 
 /// The bound of a default partition.
 const DEFAULT: &str = "DEFAULT";
-
-/// `invalid_object_definition`: the partition would overlap another one.
-const OVERLAPS: &str = "42P17";
 
 /// A table of a partition tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -189,7 +187,7 @@ pub(super) async fn follow(
         }
         session.rollback().await.map_err(of_target)?;
         let own = qualified(Some(&new.schema), &new.table);
-        if error.sqlstate() == Some(OVERLAPS) {
+        if error.sqlstate() == Some(INVALID_OBJECT_DEFINITION) {
             tracing::info!(
                 table_name = name,
                 "partition {own} is only in the source and overlaps others: {}",

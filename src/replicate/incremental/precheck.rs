@@ -2,13 +2,13 @@
 
 use std::collections::HashSet;
 
-use super::catalogue::{Relation, definition};
 use super::drift::Drift;
 use super::error::{IncrementalError, Side};
 use super::key::{KeyColumn, doubts};
 use super::partitions;
 use super::settings::{CopySettings, IncrementalTable};
 use super::snapshot::common;
+use super::table_definition::{Relation, definition};
 use crate::server::{self, Session, SessionSettings, Target};
 
 /// The result of the check.

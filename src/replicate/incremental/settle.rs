@@ -15,10 +15,10 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use super::catalogue::Relation;
 use super::key::KeyColumn;
 use super::settings::{CopySettings, IncrementalTable};
 use super::snapshot::{common, statement_timeout};
+use super::table_definition::Relation;
 use crate::error::chain;
 use crate::report::units::first_of;
 use crate::server::{self, Session};

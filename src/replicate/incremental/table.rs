@@ -7,7 +7,6 @@ use backon::{ExponentialBuilder, Retryable};
 use futures::{StreamExt, pin_mut, stream};
 use tokio::sync::watch;
 
-use super::catalogue::{Relation, definition};
 use super::claim::{claim, connect};
 use super::copy::{CopiedRows, CopyPlan, CopyRun, load};
 use super::drift::Drift;
@@ -20,6 +19,7 @@ use super::ranges::{Range, split};
 use super::sequences::advance;
 use super::settings::IncrementalTable;
 use super::snapshot::{common, until_lost};
+use super::table_definition::{Relation, definition};
 use crate::error::chain;
 use crate::server::{self, Session};
 

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 
 use super::error::NightError;
 use super::full::Attempt;
-use super::ground::{NightTarget, look_at};
+use super::night_target::{NightTarget, look_at};
 use super::planned::PlannedObjects;
 use super::restored::Wanted;
 use super::rights::Rights;

@@ -1,5 +1,7 @@
 //! Why a night failed, and whether a retry may succeed.
 
+use tokio_util::sync::CancellationToken;
+
 use crate::archive::ErrorKind;
 use crate::replicate::backup::BackupError;
 use crate::replicate::clean::CleanError;
@@ -8,15 +10,13 @@ use crate::replicate::hooks::HookError;
 use crate::replicate::incremental::IncrementalError;
 use crate::replicate::lock::LockError;
 use crate::replicate::swap::SwapError;
+use crate::replicate::worker::{JobFailure, JobOutcome};
 use crate::report::units::plural;
 use crate::restore;
 use crate::restore::journal::JournalError;
 use crate::select::SelectError;
+use crate::server::sqlstate::INVALID_CATALOG_NAME;
 use crate::server::{self, Retry};
-use crate::statements::StatementError;
-
-/// `ERRCODE_UNDEFINED_DATABASE`.
-pub(super) const NO_SUCH_DATABASE: &str = "3D000";
 
 /// Why a night failed.
 #[derive(Debug, thiserror::Error)]
@@ -43,9 +43,6 @@ pub enum NightError {
     /// A hook failed.
     #[error(transparent)]
     Hook(#[from] HookError),
-    /// The settings in the archive are invalid.
-    #[error("invalid settings in the archive")]
-    Settings(#[from] StatementError),
     /// The entries cannot be selected.
     #[error("cannot select entries")]
     Select(#[from] SelectError),
@@ -179,7 +176,7 @@ impl NightError {
 
     /// Whether a database of the target's server does not exist.
     pub(super) fn is_missing_database(&self) -> bool {
-        matches!(self, Self::Target { source, .. } if source.sqlstate() == Some(NO_SUCH_DATABASE))
+        matches!(self, Self::Target { source, .. } if source.sqlstate() == Some(INVALID_CATALOG_NAME))
     }
 
     /// Whether what an earlier attempt left in the target cannot be resumed.
@@ -202,7 +199,6 @@ impl NightError {
     pub fn retry(&self) -> Retry {
         match self {
             Self::NoTarget
-            | Self::Settings(_)
             | Self::Select(_)
             | Self::Unused { .. }
             | Self::NoTable
@@ -238,6 +234,15 @@ impl From<BackupError> for NightError {
 impl From<IncrementalError> for NightError {
     fn from(error: IncrementalError) -> Self {
         Self::Incremental(Box::new(error))
+    }
+}
+
+/// How an attempt ended that was to stop once `stop` is cancelled.
+pub(super) fn outcome(result: Result<(), NightError>, stop: &CancellationToken) -> JobOutcome {
+    match result {
+        Ok(()) => JobOutcome::Succeeded,
+        Err(_) if stop.is_cancelled() => JobOutcome::Stopped,
+        Err(error) => JobOutcome::Failed(JobFailure::new(&error, error.retry())),
     }
 }
 

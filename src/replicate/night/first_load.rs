@@ -112,8 +112,8 @@ fn is_own(desc: &Desc) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::archive::tests::entry::{Builder, entry};
     use crate::report::timeline::FailedEntry;
-    use crate::select::testing::{Builder, entry};
 
     #[test]
     fn load_is_complete_if_the_table_s_entries_succeeded() {

@@ -6,10 +6,9 @@ use std::sync::Arc;
 use chrono::Utc;
 use tokio_util::sync::CancellationToken;
 
-use super::error::NightError;
-use super::ground::{self, NightTarget};
-use super::guard::LockWatch;
-use super::intake::{self, OpenedBackup};
+use super::error::{self, NightError};
+use super::night_target::{self, NightTarget};
+use super::opened_backup::{self, OpenedBackup};
 use super::restore::{self, Restoring};
 use super::restored::{self, Wanted};
 use super::{choose, enrich, first_load, in_the_way, incremental, others, refresh, report, resume};
@@ -19,12 +18,11 @@ use crate::replicate::backup::FoundBackup;
 use crate::replicate::config::Config;
 use crate::replicate::enrich::Enrichment;
 use crate::replicate::hooks::{self, Hooks};
+use crate::replicate::lock::TargetLock;
+use crate::replicate::run_report::Lang;
+use crate::replicate::stages::Stage;
 use crate::replicate::swap::{Swap, SwapError};
-use crate::replicate::worker::{
-    DatabaseHistory, FULL, JobFailure, JobOutcome, NightJob, OpenStage, Run,
-};
-use crate::report::nights::Lang;
-use crate::report::stages::Stage;
+use crate::replicate::worker::{DatabaseHistory, FULL, JobOutcome, NightJob, OpenStage, Run};
 use crate::report::timeline::TimelineReader;
 use crate::report::{ReportOptions, Screen};
 use crate::server::{Retry, Session, SessionSettings, Target};
@@ -66,11 +64,7 @@ impl NightJob for FullRun {
         let result = Box::pin(self.attempt(run, &recorder, &stop)).await;
         let recording = recorder.finish();
         report::tell(run, Some(&recording), result.is_ok(), self.config.zone, self.output.lang);
-        match result {
-            Ok(()) => JobOutcome::Succeeded,
-            Err(_) if stop.is_cancelled() => JobOutcome::Stopped,
-            Err(error) => JobOutcome::Failed(JobFailure::new(&error, error.retry())),
-        }
+        error::outcome(result, &stop)
     }
 }
 
@@ -90,8 +84,8 @@ impl FullRun {
             Some(folder) => Hooks::read(folder)?,
             None => Hooks::default(),
         };
-        ground::recover(target, self.config.restore.swap).await?;
-        let mut guard = LockWatch::take(target).await?;
+        night_target::recover(target, self.config.restore.swap).await?;
+        let mut lock = TargetLock::take(target).await?;
         let told = others::tell(target, &self.config.restore, None).await?;
         // The lock guarantees that no other run is using this target, whatever its record shows.
         let history = DatabaseHistory::new(target.clone());
@@ -109,11 +103,11 @@ impl FullRun {
             enrichment,
             stop: halt.clone(),
         };
-        let filled = Box::pin(guard.during(&halt, attempt.fill())).await?;
+        let filled = Box::pin(lock.during(&halt, attempt.fill())).await?;
         let Some(Filled { wanted, swap }) = filled else { return Ok(()) };
         let is_swapped = swap.is_some();
         if let Some(swap) = swap {
-            attempt.swap(swap, &mut guard, &told).await?;
+            attempt.swap(swap, &mut lock, &told).await?;
         }
         // Otherwise it would be resumed when this backup is restored again.
         match resume::forget(target).await {
@@ -148,7 +142,7 @@ impl Attempt<'_> {
     /// Does everything until the target, or the new database that will replace it, is complete.
     /// `None` if an earlier run had already done it.
     async fn fill(&self) -> Result<Option<Filled>, NightError> {
-        let find = intake::find(self.config, self.run, &self.stop);
+        let find = opened_backup::find(self.config, self.run, &self.stop);
         let found = self.staged(Stage::FindBackup, find).await?;
         let wanted = Wanted::new(&resume::key(&found), self.config, &self.hooks, &self.enrichment);
         let from_scratch = self.config.restore.from_scratch && self.run.attempt() == 1;
@@ -182,7 +176,7 @@ impl Attempt<'_> {
         may_go_on: bool,
     ) -> Result<Option<Swap>, NightError> {
         // Before anything is dropped, the archive's table of contents must be readable.
-        let intake = intake::open(found, self.config, self.run, &self.stop).await?;
+        let intake = opened_backup::open(found, self.config, self.run, &self.stop).await?;
         let settings = &self.config.restore;
         choose::check(&intake.archive.toc.entries, settings)?;
         let key = &wanted.backup;
@@ -369,11 +363,11 @@ impl Attempt<'_> {
     async fn swap(
         &self,
         mut swap: Swap,
-        guard: &mut LockWatch<'_>,
+        lock: &mut TargetLock,
         told: &[String],
     ) -> Result<(), NightError> {
         let settings = &self.config.restore;
-        let done = ground::finish(&mut swap, self.target, settings, guard, told, &self.stop);
+        let done = night_target::finish(&mut swap, self.target, settings, lock, told, &self.stop);
         let done = self.staged(Stage::Swap, done).await;
         // The new database is complete: it is of use once the reason is gone.
         if let Err(NightError::Swap(SwapError::OfOthers { .. } | SwapError::NotPermitted { .. })) =

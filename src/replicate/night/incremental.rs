@@ -6,10 +6,9 @@ use std::sync::{Mutex, PoisonError};
 use tokio_util::sync::CancellationToken;
 
 use super::choose::{self, ChosenObjects};
-use super::error::NightError;
+use super::error::{self, NightError};
 use super::first_load::{self, Name};
-use super::ground::look_at;
-use super::guard::LockWatch;
+use super::night_target::look_at;
 use super::present::Present;
 use super::report;
 use crate::archive::{Desc, Place, Toc, placed};
@@ -18,10 +17,10 @@ use crate::replicate::config::Config;
 use crate::replicate::incremental::{
     self, CopySettings, IncrementalError, IncrementalTable, Summary,
 };
-use crate::replicate::lock::LockError;
-use crate::replicate::worker::{INCREMENTAL, JobFailure, JobOutcome, NightJob, Run};
-use crate::report::nights::Lang;
-use crate::report::stages::Stage;
+use crate::replicate::lock::{LockError, TargetLock};
+use crate::replicate::run_report::Lang;
+use crate::replicate::stages::Stage;
+use crate::replicate::worker::{INCREMENTAL, JobOutcome, NightJob, Run};
 use crate::server::{self, Retry, Session, Target};
 use crate::sql::ident::quoted;
 
@@ -248,8 +247,8 @@ impl IncrementalRun {
             *self.summary.lock().unwrap_or_else(PoisonError::into_inner) = Some(summary);
             result
         };
-        match LockWatch::share(&self.settings.target).await {
-            Ok(mut guard) => guard.during(&halt, work).await,
+        match TargetLock::share(&self.settings.target).await {
+            Ok(mut lock) => lock.during(&halt, work).await,
             // The copy will fail with the same error, and report it with the table.
             Err(LockError::Target(_)) => work.await,
             Err(taken) => {
@@ -268,10 +267,6 @@ impl NightJob for IncrementalRun {
     async fn run(&self, run: &Run, stop: CancellationToken) -> JobOutcome {
         let result = self.copy(run, &stop).await;
         report::tell(run, None, result.is_ok(), self.zone, self.lang);
-        match result {
-            Ok(()) => JobOutcome::Succeeded,
-            Err(_) if stop.is_cancelled() => JobOutcome::Stopped,
-            Err(error) => JobOutcome::Failed(JobFailure::new(&error, error.retry())),
-        }
+        error::outcome(result, &stop)
     }
 }

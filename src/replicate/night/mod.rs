@@ -3,24 +3,25 @@
 //! ```text
 //!           hooks and enrichment are read          nothing is changed before they are valid
 //!  recover  a swap that stopped halfway            swap
-//!  lock     one run for a target, watched          guard
-//!  find     the backup; what is already done       intake, before, restored
+//!  lock     one run for a target, watched          super::lock
+//!  find     the backup; what is already done       opened_backup, before, restored
 //!  check    incremental tables, on both sides      before
-//!           the backup's table of contents         intake
+//!           the backup's table of contents         opened_backup
 //!           objects of other roles, privileges     others, rights, superuser, planned
 //!           what has the place of its objects      in_the_way
-//!  drop     or create a new database               ground
+//!  drop     or create a new database               night_target
 //!           hook before-restore
 //!  restore  hooks after-pre-data and after-data    choose, present, first_load, restore, resume
 //!           hook after-restore
 //!  copy     new rows of incremental tables         incremental
 //!  enrich   views over these, indexes and views    refresh, enrich
-//!  swap     copy the records, rename               ground
+//!  swap     copy the records, rename               night_target
 //!  report   logged, and saved with the record      report
 //! ```
 //!
 //! [`FullRun`] does all of it, [`IncrementalRun`] only the copy, [`preview()`] plans it without
-//! changing anything. [`Night`](super::worker::RunWithRetries) handles retries, records and notifications.
+//! changing anything. [`RunWithRetries`](super::worker::RunWithRetries) handles retries, records and
+//! notifications.
 //!
 //! # What a failure leaves
 //!
@@ -41,12 +42,11 @@ mod enrich;
 mod error;
 mod first_load;
 mod full;
-mod ground;
-mod guard;
 mod in_the_way;
 mod incremental;
-mod intake;
 mod modes;
+mod night_target;
+mod opened_backup;
 mod others;
 mod planned;
 mod present;
@@ -61,7 +61,6 @@ mod superuser;
 
 pub use error::NightError;
 pub use full::{FullRun, Output};
-pub use guard::LockWatch;
 pub use incremental::IncrementalRun;
 pub use preview::{Preview, preview};
 pub(crate) use resume::forget_all;

@@ -12,14 +12,15 @@
 
 use std::collections::HashSet;
 
-use super::error::{NO_SUCH_DATABASE, NightError};
-use super::ground::{look_at, template};
+use super::error::NightError;
+use super::night_target::{look_at, template};
 use crate::archive::{Desc, Entry, Toc};
 use crate::error::chain;
 use crate::replicate::clean;
 use crate::replicate::config::Restore;
 use crate::replicate::swap::{self, Names, SwapError};
 use crate::report::units::first_of;
+use crate::server::sqlstate::INVALID_CATALOG_NAME;
 use crate::server::{self, Retry, Session, SessionSettings, Target, has_record, make_bookkeeping};
 use crate::sql::ident::{literal, quoted};
 
@@ -150,7 +151,7 @@ pub(super) async fn check_previous(
     let previous = target.with_database(&database);
     let session = match Session::connect(&previous, &SessionSettings::default()).await {
         Ok(session) => session,
-        Err(error) if error.sqlstate() == Some(NO_SUCH_DATABASE) => return Ok(Vec::new()),
+        Err(error) if error.sqlstate() == Some(INVALID_CATALOG_NAME) => return Ok(Vec::new()),
         Err(error) if settings.swap_drops_others && error.retry() == Retry::Never => {
             return Ok(vec![format!(
                 "cannot check \"{database}\" for objects of other roles before it is dropped: {}",

@@ -1,7 +1,7 @@
 //! What a restore would find in the target, determined before anything is dropped.
 
 use super::error::NightError;
-use super::ground::{self, Drops};
+use super::night_target::{self, Drops};
 use super::present::Present;
 use super::resume;
 use crate::archive::Toc;
@@ -42,7 +42,7 @@ impl PlannedObjects {
     ) -> Result<Self, NightError> {
         if settings.swap {
             // If it cannot be inspected, it cannot be copied: reported elsewhere.
-            let present = match ground::template(session.target(), settings).await {
+            let present = match night_target::template(session.target(), settings).await {
                 Ok(Some(template)) => Present::read(&template).await?,
                 _ => Present::default(),
             };

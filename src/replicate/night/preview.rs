@@ -16,13 +16,13 @@ use chrono::Utc;
 
 use super::choose::{self, ChosenObjects, Notice};
 use super::error::NightError;
-use super::ground::Drops;
 use super::modes::Modes;
+use super::night_target::Drops;
 use super::planned::PlannedObjects;
 use super::present::Present;
 use super::restored::Wanted;
 use super::rights::Rights;
-use super::{enrich, ground, others, resume};
+use super::{enrich, night_target, others, resume};
 use crate::archive::{DumpId, Entry, Toc, placed};
 use crate::error::chain;
 use crate::replicate::backup::scalingo::ApiPatience;
@@ -233,7 +233,7 @@ impl Preview {
         if settings.swap {
             self.others(session.target(), settings, Some(toc)).await;
         }
-        let template = match ground::template(session.target(), settings).await {
+        let template = match night_target::template(session.target(), settings).await {
             Ok(template) => template,
             Err(error) => {
                 // That it does not exist is reported above.

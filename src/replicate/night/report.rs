@@ -3,8 +3,9 @@
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
+use crate::replicate::run_report;
+use crate::replicate::run_report::{Lang, Moment, RunEnd, StageSpan, text};
 use crate::replicate::worker::{Run, StageName, StageState};
-use crate::report::nights::{self, Lang, Moment, RunEnd, StageSpan, text};
 use crate::report::timeline::Recording;
 
 /// Logs the report of the last attempt, and saves it with the run's record.
@@ -21,7 +22,7 @@ pub(super) fn tell(run: &Run, restore: Option<&Recording>, is_done: bool, zone: 
         StageName::Other(_) => None,
     });
     let end = if is_done { RunEnd::Done } else { RunEnd::Failed };
-    let night = nights::LoggedRun::of_night(stages.collect(), restore, end, moment(Utc::now()));
+    let night = run_report::LoggedRun::of_night(stages.collect(), restore, end, moment(Utc::now()));
     let text = text::report(&[night], lang);
     for line in text.lines() {
         tracing::info!("{line}");

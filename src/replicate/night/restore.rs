@@ -1,8 +1,6 @@
 //! The restore of a night, and its events.
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use tokio_util::sync::CancellationToken;
 
@@ -10,20 +8,20 @@ use super::error::NightError;
 use super::full::Output;
 use crate::archive::Toc;
 use crate::error::chain;
-use crate::plan::history::CostHistory;
-use crate::replicate::config;
+use crate::plan::history::{CostFileError, CostHistory};
 use crate::replicate::hooks::{HookPoint, Hooks};
 use crate::replicate::worker::{Entries, Run, StageCount};
-use crate::report::costs;
+use crate::replicate::{config, stages};
 use crate::report::timeline::TimelineReader;
-use crate::report::{Reporter, Summary, stages};
+use crate::report::timings::CostHistoryFile;
+use crate::report::{Reporter, Summary};
 use crate::restore::event::{Event, Outcome, Reader};
 use crate::restore::journal::JournalOptions;
 use crate::restore::{ForeignKeys, RestoreOptions, StagePoint, Stages, Tolerance};
 use crate::select::Selection;
 use crate::server::{Retry, Target};
 use crate::source::Archive;
-use crate::statements::{Ownership, SourceSettings, StatementError, Style};
+use crate::statements::{Ownership, SourceSettings, Style};
 
 /// Everything that the restore of a night needs.
 pub(super) struct Restoring<'a> {
@@ -50,11 +48,12 @@ impl Restoring<'_> {
         archive: Archive,
         selection: &Selection,
     ) -> Result<Summary, NightError> {
-        let costs = CostFile::open(self.output.costs.as_deref());
-        let options = self.options(&archive.toc, costs.history.clone())?;
+        let warn = |error: &CostFileError| tracing::warn!("{}", chain(error));
+        let history = CostHistoryFile::open(self.output.costs.clone(), warn);
+        let options = self.options(&archive.toc, history.costs.clone());
         let database = archive.toc.header.dbname.clone();
         let reporter = Reporter::new(self.output.report, &self.output.screen);
-        let readers = [self.recorder.reader(), costs.recorder.reader(), self.counter()];
+        let readers = [self.recorder.reader(), history.reader(), self.counter()];
         let events = reporter.events().read_by(readers);
         let shutdown = self.stop.clone().cancelled_owned();
         let target = self.target.clone();
@@ -69,7 +68,9 @@ impl Restoring<'_> {
             return result.map(|_| Summary::default());
         }
         let summary = reporter.finish();
-        costs.save(&database, result.is_ok() && summary.errors() == 0);
+        if let Err(error) = history.save(&database, result.is_ok() && summary.errors() == 0) {
+            warn(&error);
+        }
         let total = &summary.total;
         self.run.set_entries(Entries {
             done: total.done,
@@ -81,19 +82,14 @@ impl Restoring<'_> {
     }
 
     /// The options of the restore, for each attempt.
-    fn options(
-        &self,
-        toc: &Toc,
-        history: Arc<CostHistory>,
-    ) -> Result<RestoreOptions, StatementError> {
-        let source = SourceSettings::from_archive(&toc.entries, Some(&toc.header.remote_version))?;
-        Ok(RestoreOptions {
+    fn options(&self, toc: &Toc, history: Arc<CostHistory>) -> RestoreOptions {
+        RestoreOptions {
             jobs: self.settings.jobs,
             style: Style {
                 // The roles and tablespaces of the source need not exist in the target.
                 ownership: Ownership::Ignore,
                 no_tablespaces: true,
-                source,
+                source: SourceSettings::of(toc),
                 ..Style::default()
             },
             // What the restore creates is the role's own; the rest, such as extensions of the host
@@ -110,7 +106,7 @@ impl Restoring<'_> {
             journal: self.keeps_journal.then_some(JournalOptions { keep: true }),
             // Nothing is dropped: the target is clean, or its objects are not in the selection.
             ..RestoreOptions::default()
-        })
+        }
     }
 
     /// The hooks during the restore. Without a file there is no stage, because a stage makes
@@ -168,35 +164,4 @@ pub(super) fn check(summary: &Summary) -> Result<(), NightError> {
     let sqlstates = summary.failures.iter().filter_map(|failed| failed.sqlstate.as_deref());
     let retry = sqlstates.map(Retry::of).max().unwrap_or(Retry::Never);
     Err(NightError::Entries { count: summary.errors(), first, retry })
-}
-
-/// The timings of earlier restores, in a file that may be lost: the next night then uses a model.
-struct CostFile {
-    history: Arc<CostHistory>,
-    file: Option<PathBuf>,
-    recorder: costs::TimingsReader,
-}
-
-impl CostFile {
-    fn open(file: Option<&Path>) -> Self {
-        let read = file.map(|path| costs::load(path).map(|history| (history, path.to_owned())));
-        let (history, file) = match read {
-            Some(Ok((history, path))) => (history, Some(path)),
-            Some(Err(error)) => {
-                tracing::warn!("{}", chain(&error));
-                (CostHistory::default(), None)
-            }
-            None => (CostHistory::default(), None),
-        };
-        Self { history: Arc::new(history), file, recorder: costs::TimingsReader::default() }
-    }
-
-    fn save(&self, database: &str, complete: bool) {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
-        let file = self.file.as_ref();
-        let saved = file.map(|path| self.recorder.save(path, database, complete, now));
-        if let Some(Err(error)) = saved {
-            tracing::warn!("{}", chain(&error));
-        }
-    }
 }

@@ -10,12 +10,12 @@ use chrono::{DateTime, Utc};
 use sha2::{Digest as _, Sha256};
 
 use super::error::NightError;
+use crate::archive::Digest;
 use crate::error::chain;
 use crate::replicate::config::Config;
 use crate::replicate::enrich::Enrichment;
 use crate::replicate::hooks::Hooks;
 use crate::server::{self, Session, SessionSettings, Target, has_record, make_bookkeeping};
-use crate::source::remote::Sha256Sum;
 use crate::sql::ident::literal;
 
 /// A backup, with the settings of its restore.
@@ -63,7 +63,7 @@ impl Wanted {
         for file in enrichment.scripts() {
             files.update(format!("{}\n{}\n", file.name(), file.text()));
         }
-        let hex = |hash: Sha256| Sha256Sum::from(hash).to_string();
+        let hex = |hash: Sha256| Digest::from(hash).to_string();
         Self { backup: backup.to_owned(), settings: hex(settings), enrichment: hex(files) }
     }
 

@@ -9,13 +9,12 @@
 use super::error::NightError;
 use super::present::Present;
 use super::restored;
+use crate::archive::Digest;
 use crate::error::chain;
 use crate::replicate::backup::FoundBackup;
 use crate::restore::journal;
-use crate::server::{
-    self, INSUFFICIENT_PRIVILEGE, Session, SessionSettings, Target, has_record, make_bookkeeping,
-};
-use crate::source::remote::Sha256Sum;
+use crate::server::sqlstate::INSUFFICIENT_PRIVILEGE;
+use crate::server::{self, Session, SessionSettings, Target, has_record, make_bookkeeping};
 use crate::sql::ident::literal;
 
 /// The key that identifies a backup.
@@ -31,7 +30,7 @@ pub(super) fn key(found: &FoundBackup) -> String {
 pub(super) async fn find(
     session: &Session,
     backup: &str,
-    sum: Option<Sha256Sum>,
+    sum: Option<Digest>,
 ) -> Result<Option<Present>, NightError> {
     let failed = || NightError::target("find an unfinished restore");
     if !has_record(session, "night").await.map_err(failed())?
@@ -68,7 +67,7 @@ fn was(then: &str, now: &str) -> String {
 
 /// Records the SHA-256 of the completely downloaded backup. If the previous attempt had another
 /// one, the entries it had loaded were compared one by one: only later ones can differ.
-pub(super) async fn note_sum(target: &Target, backup: &str, sum: Sha256Sum) {
+pub(super) async fn note_sum(target: &Target, backup: &str, sum: Digest) {
     let (backup, now) = (literal(backup), sum.to_string());
     let work = async {
         let session = Session::connect(target, &SessionSettings::default()).await?;

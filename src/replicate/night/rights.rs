@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 
 use super::choose::ChosenObjects;
-use super::ground::Drops;
+use super::night_target::Drops;
 use super::superuser::{Fact, Known};
 use crate::archive::{Desc, Entry, Toc, placed};
 use crate::replicate::config::Config;
 use crate::report::units::first_of;
 use crate::restore::Tolerance;
-use crate::server::{self, FEATURE_NOT_SUPPORTED, INSUFFICIENT_PRIVILEGE, Session};
+use crate::server::sqlstate::{FEATURE_NOT_SUPPORTED, INSUFFICIENT_PRIVILEGE};
+use crate::server::{self, Session};
 use crate::sql::ident::{literal, quoted};
 use crate::sql::scan;
 

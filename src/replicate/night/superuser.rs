@@ -7,11 +7,9 @@
 use std::collections::HashSet;
 
 use crate::archive::{Desc, DumpId, Entry, Toc};
-use crate::server::{self, INSUFFICIENT_PRIVILEGE, Session};
+use crate::server::sqlstate::{INSUFFICIENT_PRIVILEGE, INVALID_FUNCTION_DEFINITION};
+use crate::server::{self, Session};
 use crate::sql::scan;
-
-/// `invalid_function_definition`.
-const INVALID_FUNCTION_DEFINITION: &str = "42P13";
 
 /// A kind of entries that the server refuses to other roles.
 pub(super) struct Fact {

@@ -4,7 +4,6 @@
 //! the others: one that does not respond does not affect them. Each is tried three times; the
 //! response body is not read. Its path, query and token never appear in a log line.
 
-mod client;
 mod message;
 mod notifier;
 mod webhook;
@@ -12,7 +11,6 @@ mod webhook;
 #[cfg(test)]
 mod tests;
 
-pub use client::ClientError;
 pub use message::Message;
 pub use notifier::{Notifier, NotifyError, Patience};
 pub use webhook::{AddressError, Webhook};

@@ -7,10 +7,10 @@ use futures::future::join_all;
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Client, StatusCode};
 
-use super::client::{ClientError, client};
 use super::message::Message;
 use super::webhook::Webhook;
 use crate::error::chain;
+use crate::http::{self, ClientError};
 use crate::replicate::worker::RunRecord;
 
 /// Timeouts and retries of webhooks.
@@ -67,9 +67,10 @@ impl Notifier {
     /// A notifier for these webhooks.
     ///
     /// # Errors
-    /// [`ClientError`] if HTTP cannot be set up.
+    /// If HTTP cannot be set up.
     pub fn new(webhooks: Vec<Webhook>, patience: Patience) -> Result<Self, ClientError> {
-        Ok(Self { webhooks, client: client(patience.timeout)?, patience })
+        let client = http::without_redirects(patience.timeout)?;
+        Ok(Self { webhooks, client, patience })
     }
 
     /// The client, for tests: reqwest is built without its own TLS here.

@@ -11,10 +11,10 @@ use wiremock::matchers::{header, method, path};
 use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate};
 
 use super::*;
+use crate::replicate::stages::Stage;
 use crate::replicate::worker::{
     BackupRecord, RunOutcome, RunRecord, StageName, StageRecord, StageState, Trigger,
 };
-use crate::report::stages::Stage;
 
 /// A run of an hour and a half that succeeded on the second attempt.
 fn record() -> RunRecord {

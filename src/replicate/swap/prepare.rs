@@ -3,9 +3,10 @@
 use super::Swap;
 use super::error::SwapError;
 use super::names::Names;
-use super::rename::{OBJECT_IN_USE, holders};
+use super::rename::holders;
 use super::server::{SwapServer, drop_database, oid};
 use super::{obstacles, properties};
+use crate::server::sqlstate::OBJECT_IN_USE;
 use crate::server::{Session, SessionSettings, Target};
 use crate::sql::ident::{literal, quoted};
 

@@ -8,6 +8,7 @@ use super::error::SwapError;
 use super::names::Names;
 use super::obstacles;
 use super::server::{Present, SwapServer, present};
+use crate::server::sqlstate::OBJECT_IN_USE;
 use crate::server::{Session, Target};
 use crate::sql::ident::{literal, quoted};
 
@@ -101,8 +102,6 @@ async fn rename(
         never = show_out(&porter, &names) => match never {},
     }
 }
-
-pub(super) const OBJECT_IN_USE: &str = "55006";
 
 /// Terminates the sessions on these databases for as long as it is polled.
 async fn show_out(porter: &Session, names: &str) -> Infallible {

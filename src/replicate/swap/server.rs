@@ -2,6 +2,7 @@
 
 use super::error::SwapError;
 use super::names::Names;
+use crate::server::sqlstate::{INSUFFICIENT_PRIVILEGE, INVALID_CATALOG_NAME};
 use crate::server::{LOCKS, Session, SessionError, SessionSettings, Target};
 use crate::sql::ident::{literal, quoted};
 
@@ -62,7 +63,7 @@ impl SwapServer {
 }
 
 fn is_about_database(error: &SessionError) -> bool {
-    matches!(error.sqlstate(), Some("3D000" | "42501" | "28000"))
+    matches!(error.sqlstate(), Some(INVALID_CATALOG_NAME | INSUFFICIENT_PRIVILEGE | "28000"))
 }
 
 /// Which of the three databases exist.

@@ -15,11 +15,11 @@ use super::words::{distance, moment, span};
 use super::*;
 use crate::replicate::notify::{Notifier, Patience};
 use crate::replicate::schedule::CronSchedule;
+use crate::replicate::stages::Stage;
 use crate::replicate::worker::{
     BackupRecord, Clock, Entries, History, HistoryError, RunOutcome, RunRecord, StageName,
     StageRecord, StageState, Trigger,
 };
-use crate::report::stages::Stage;
 
 const TOKEN: &str = "0123456789abcdef";
 

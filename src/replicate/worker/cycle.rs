@@ -6,9 +6,9 @@ use tokio_util::sync::CancellationToken;
 use super::clock::sleep_until;
 use super::history::KILLED;
 use super::job::NightJob;
-use super::night::{RunWithRetries, Turn};
 use super::record::{RunOutcome, RunRecord, Trigger};
 use super::run::Run;
+use super::run_with_retries::{RunWithRetries, Turn};
 use crate::error::chain;
 use crate::replicate::schedule::CronSchedule;
 

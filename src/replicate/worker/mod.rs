@@ -22,10 +22,10 @@ mod clock;
 mod cycle;
 mod history;
 mod job;
-mod night;
 mod record;
-mod retry;
+mod retry_policy;
 mod run;
+mod run_with_retries;
 
 #[cfg(test)]
 mod tests;
@@ -34,10 +34,10 @@ pub use clock::{Clock, SystemClock};
 pub use cycle::Worker;
 pub use history::{DatabaseHistory, History, HistoryError, NoHistory};
 pub use job::{JobFailure, JobOutcome, NightJob};
-pub use night::{LEAVE_WITHIN, RunWithRetries};
 pub use record::{
     BackupRecord, Entries, FULL, INCREMENTAL, RunOutcome, RunRecord, StageName, StageRecord,
     StageState, Trigger,
 };
-pub use retry::RetryPolicy;
+pub use retry_policy::RetryPolicy;
 pub use run::{OpenStage, Run, StageCount};
+pub use run_with_retries::{LEAVE_WITHIN, RunWithRetries};

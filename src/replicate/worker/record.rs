@@ -7,7 +7,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::report::stages::Stage;
+use crate::replicate::stages::Stage;
 
 /// One run, from its start to its last retry.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

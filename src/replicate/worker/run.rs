@@ -9,8 +9,8 @@ use super::clock::Clock;
 use super::record::{
     BackupRecord, Entries, RunOutcome, RunRecord, StageName, StageRecord, StageState, Trigger,
 };
-use crate::report::stages::{Running, Stage};
-use crate::source::remote::Sha256Sum;
+use crate::archive::Digest;
+use crate::replicate::stages::{Running, Stage};
 
 /// A run in progress. Clones are the same run.
 #[derive(Clone)]
@@ -88,7 +88,7 @@ impl Run {
     }
 
     /// Records the SHA-256 of the completely downloaded backup.
-    pub fn set_backup_sha256(&self, sum: Sha256Sum) {
+    pub fn set_backup_sha256(&self, sum: Digest) {
         self.change(|record| {
             if let Some(backup) = &mut record.backup {
                 backup.sha256 = Some(sum.to_string());

@@ -1,17 +1,10 @@
 //! The content of the bars at given moments.
 
 use super::*;
+use crate::report::tests::{at, entry};
 use crate::restore::event::{Cause, Failure, LaneId};
 
 const WIDE: Size = Size { columns: 60, lines: 24 };
-
-fn at(seconds: f64) -> Duration {
-    Duration::from_secs_f64(seconds)
-}
-
-fn entry(dump_id: i32, desc: &str, name: &str) -> EntryRef {
-    EntryRef { dump_id, desc: desc.into(), schema: Some("public".into()), name: name.into() }
-}
 
 fn planned(data_bytes: Option<u64>) -> Event {
     Event::Planned {

@@ -1,10 +1,10 @@
 //! All forms of one report.
 
 use super::*;
+use crate::archive::tests::entry::bare;
 use crate::archive::{Compression, Desc, DumpId, Place};
 use crate::plan::PlanBuildOptions;
 use crate::plan::cost::CostInputs;
-use crate::plan::testing::entry;
 use crate::select::Pass;
 
 /// A table of 100 MB with an index; its name would be harmful in markup.
@@ -18,7 +18,7 @@ fn report_for(workers: Workers, compare: bool) -> PlanReport {
         namespace: Some("public".to_owned()),
         defn: defn.to_owned(),
         dependencies: after.iter().copied().map(DumpId).collect(),
-        ..entry(id, desc)
+        ..bare(id, desc)
     };
     let entries = [
         named(
@@ -110,7 +110,7 @@ fn page_is_self_contained_and_escapes_names() {
 
 #[test]
 fn dependencies_skip_unselected_jobs() {
-    let mut jobs: Vec<_> = (0..3).map(crate::plan::testing::job).collect();
+    let mut jobs: Vec<_> = (0..3).map(crate::plan::tests::job).collect();
     jobs[1].after = vec![JobId(0)];
     jobs[1].wanted = false;
     jobs[2].after = vec![JobId(1)];

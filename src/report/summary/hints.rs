@@ -3,7 +3,8 @@
 use super::Summary;
 use crate::archive::Desc;
 use crate::restore::event::Cause;
-use crate::server::{Class, INSUFFICIENT_PRIVILEGE};
+use crate::server::Class;
+use crate::server::sqlstate::{DISK_FULL, INSUFFICIENT_PRIVILEGE, UNDEFINED_TABLE};
 
 const NOT_EMPTY: &str = "the target is not empty: restore into an empty database, replace what \
                          exists with --clean --if-exists, or load only rows with --data-only";
@@ -20,11 +21,6 @@ const NO_RIGHT: &str = "restore as a superuser or as the owner of the objects; -
                         --no-privileges skip what only these can set";
 
 const NO_SPACE: &str = "free disk space on the server, then run the restore again";
-
-/// `undefined_table`.
-const UNDEFINED_TABLE: &str = "42P01";
-/// `disk_full`.
-const DISK_FULL: &str = "53100";
 
 /// The hints for a run's failures.
 pub(super) fn of(summary: &Summary) -> Vec<&'static str> {

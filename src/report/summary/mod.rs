@@ -12,6 +12,7 @@ use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 
 use crate::archive::Desc;
 use crate::restore::event::{Cause, EntryRef, NOT_REACHED, ROLLED_BACK};
+use crate::server::sqlstate::FOREIGN_KEY_VIOLATION;
 
 mod hints;
 mod tally;
@@ -187,9 +188,10 @@ pub struct CommonCause {
 }
 
 impl FailedEntry {
-    /// Whether it is a foreign key with orphaned rows (`foreign_key_violation`).
+    /// Whether it is a foreign key with orphaned rows.
     fn is_of_orphans(&self) -> bool {
-        self.entry.kind() == Desc::FkConstraint && self.sqlstate.as_deref() == Some("23503")
+        self.entry.kind() == Desc::FkConstraint
+            && self.sqlstate.as_deref() == Some(FOREIGN_KEY_VIOLATION)
     }
 }
 

@@ -1,17 +1,8 @@
 //! The exact text and numbers of the summary for fixed events.
 
-use std::time::Duration;
-
 use super::*;
+use crate::report::tests::{at, entry};
 use crate::restore::event::{Event, Failure, LaneId, Outcome};
-
-fn at(seconds: f64) -> Duration {
-    Duration::from_secs_f64(seconds)
-}
-
-fn entry(dump_id: i32, desc: &str, name: &str) -> EntryRef {
-    EntryRef { dump_id, desc: desc.into(), schema: Some("public".into()), name: name.into() }
-}
 
 fn planned(wanted: usize) -> Event {
     Event::Planned {

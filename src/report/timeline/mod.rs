@@ -22,5 +22,5 @@ pub use gantt::{Bar, BarMark, Gantt};
 pub use kind::WorkKind;
 pub use recorder::TimelineReader;
 pub use recording::{FailedEntry, Recording, Span, SpanEnd, StepAt};
-pub(in crate::report) use tables::{facts, kinds, longest, share};
+pub(crate) use tables::{facts, kinds, longest, share};
 pub use totals::{KindTotals, Totals, WorkedEntry};

@@ -14,7 +14,7 @@ use crate::report::{units, wording};
 const LISTED_ENTRIES: usize = 20;
 
 /// Facts as names and values.
-pub(in crate::report) fn facts(facts: &[(&str, String)]) -> Markup {
+pub(crate) fn facts(facts: &[(&str, String)]) -> Markup {
     html! {
         dl.facts {
             @for (what, how_much) in facts {
@@ -25,7 +25,7 @@ pub(in crate::report) fn facts(facts: &[(&str, String)]) -> Markup {
 }
 
 /// The time that each kind of entry took.
-pub(in crate::report) fn kinds(totals: &Totals) -> Markup {
+pub(crate) fn kinds(totals: &Totals) -> Markup {
     let all = totals.took();
     let with_rows = totals.kinds.iter().any(|kind| kind.rows > 0);
     html! {
@@ -83,7 +83,7 @@ pub(in crate::report) fn kinds(totals: &Totals) -> Markup {
 }
 
 /// The longest entries, and their share of the whole run.
-pub(in crate::report) fn longest(totals: &Totals, run: Duration) -> Markup {
+pub(crate) fn longest(totals: &Totals, run: Duration) -> Markup {
     let rows: Vec<&WorkedEntry> = totals.work.iter().take(LISTED_ENTRIES).collect();
     let with_rows = rows.iter().any(|work| work.rows > 0);
     html! {
@@ -139,7 +139,7 @@ pub(super) fn rate(bytes: u64, time: Duration) -> String {
 }
 
 /// A part of a whole: `12 %`, `0.3 %`.
-pub(in crate::report) fn share(part: Duration, whole: Duration) -> String {
+pub(crate) fn share(part: Duration, whole: Duration) -> String {
     if whole.is_zero() {
         return String::new();
     }

@@ -70,7 +70,7 @@ impl Costing {
         let duration = duration + helped.mul_f64(WORTH);
         self.costs.observe(id, duration);
         if done.rows > 0 {
-            self.costs.loaded(id, done.rows, done.bytes);
+            self.costs.loaded(id, done.bytes);
         }
         ledger.facts.events.send(Event::Measured {
             entry: EntryRef::from(ledger.facts.entry(job.entry)),

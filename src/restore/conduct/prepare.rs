@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::archive::digests::{TOC_ID, toc_digest};
 use crate::archive::{self, Desc, Format, Place};
 use crate::restore::conduct::costing::knows_the_rest;
 use crate::restore::conduct::helping::workers;
@@ -18,7 +19,6 @@ use crate::restore::load::loaded::loaded_in_parts;
 use crate::restore::options::RestoreOptions;
 use crate::select::Selection;
 use crate::source::{Access, Archive, RandomAccess, StreamAccess, bytes_behind};
-use crate::verify::{TOC_ID, toc_digest};
 
 /// Prepares a restore: its facts, its plan and what can be said about both.
 ///

@@ -7,11 +7,9 @@ use crate::restore::event::Failure;
 use crate::restore::journal::line::Mark;
 use crate::restore::session::lane::Lane;
 use crate::server::Session;
+use crate::server::sqlstate::FOREIGN_KEY_VIOLATION;
 use crate::sql::constraint::{self, ForeignKey};
 use crate::sql::ident::literal;
-
-/// The SQLSTATE of an orphaned row (`foreign_key_violation`).
-const FOREIGN_KEY_VIOLATION: &str = "23503";
 
 /// Appended to the message of a failure that leaves the key in place.
 pub(crate) const NOT_VALID: &str = "; the foreign key was kept NOT VALID";

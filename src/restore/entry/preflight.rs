@@ -9,7 +9,8 @@ use crate::restore::facts::Facts;
 use crate::restore::server_state::Missing;
 use crate::restore::tolerance::Tolerance;
 use crate::select::Want;
-use crate::server::{FEATURE_NOT_SUPPORTED, Result, Session};
+use crate::server::sqlstate::FEATURE_NOT_SUPPORTED;
+use crate::server::{Result, Session};
 use crate::sql::acl::roles;
 use crate::statements::{Ownership, Style, owner};
 

@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use crate::archive::objects::oids;
 use crate::archive::{Desc, DumpId, Entry, Place};
 use crate::restore::entry::failures::Failures;
 use crate::restore::entry::orphans;
@@ -18,11 +19,8 @@ use crate::restore::session::commands::Refused;
 use crate::restore::session::lane::Lane;
 use crate::restore::session::once::Once;
 use crate::restore::tolerance::Tolerance;
+use crate::server::sqlstate::{OBJECT_NOT_IN_PREREQUISITE_STATE, UNDEFINED_OBJECT};
 use crate::statements::{Command, StatementError, definition, owner, partitioned_access_method};
-
-/// `object_not_in_prerequisite_state`: "materialized view … has not been populated"
-/// (`ExecOpenScanRelation` in `execUtils.c`).
-const NOT_POPULATED: &str = "55000";
 
 /// Restores one entry and reports the outcome.
 pub(crate) async fn restore_entry(lane: &mut Lane, place: Place, source: DataSource) {
@@ -196,7 +194,7 @@ impl<'a> EntryWork<'a> {
         let (facts, ledger, entry) = (self.facts, self.ledger, self.entry);
         let state = error.server().map(|error| error.sqlstate.as_str());
         let hopeful = entry.desc == Desc::MaterializedViewData
-            && state == Some(NOT_POPULATED)
+            && state == Some(OBJECT_NOT_IN_PREREQUISITE_STATE)
             && !self.lane.in_group()
             && !facts.options.exit_on_error;
         let place = facts.toc.position(entry.dump_id).filter(|_| hopeful);
@@ -288,7 +286,7 @@ impl<'a> EntryWork<'a> {
                 message: format!(
                     "role \"{role}\" does not exist; the restoring role keeps ownership"
                 ),
-                sqlstate: Some("42704".to_owned()),
+                sqlstate: Some(UNDEFINED_OBJECT.to_owned()),
                 cause: Some(Cause::MissingRole { role: role.to_owned() }),
                 only_owner: !self.problems.any(),
                 ..Failure::default()
@@ -324,7 +322,7 @@ impl<'a> EntryWork<'a> {
         }
         let semicolons = match self.entry.desc {
             Desc::Function | Desc::Procedure => 0,
-            Desc::BlobMetadata => self.entry.defn.lines().count(),
+            Desc::BlobMetadata => oids(&self.entry.defn).count(),
             _ => self.entry.defn.matches(';').count().saturating_sub(1),
         };
         let actions = u32::try_from(semicolons).unwrap_or(u32::MAX).saturating_add(1);

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use crate::archive::Toc;
+use crate::archive::digests::toc_digest;
+use crate::archive::{Digest, Toc};
 use crate::restore::options::{ForeignKeys, RestoreOptions};
 use crate::restore::points::StagePoint;
 use crate::select::Want;
 use crate::statements::Ownership;
-use crate::verify::{Digest, toc_digest};
 
 /// The destination of a restore.
 #[derive(Clone, Debug, PartialEq, Eq)]

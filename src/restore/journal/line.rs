@@ -1,7 +1,6 @@
 //! A line of the journal: its entry, its meaning, and what was read of the data.
 
-use crate::archive::{DumpId, Entry};
-use crate::verify::Digest;
+use crate::archive::{Digest, DumpId, Entry};
 
 /// The dump ID in lines about the restore itself; no entry has it.
 pub(crate) const OF_ALL: DumpId = DumpId(0);

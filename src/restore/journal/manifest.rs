@@ -17,8 +17,8 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::archive::stream::{Answer, ItemOf, Sink, StreamItem};
 use crate::archive::{
-    self, ArchiveError, Data, DataLocation, Desc, DumpId, Entry, Format, Place, ReadCounter, Toc,
-    placed,
+    self, ArchiveError, Data, DataLocation, Desc, Digest, DumpId, Entry, Format, Place,
+    ReadCounter, Toc, placed,
 };
 use crate::restore::error::JournalError;
 use crate::restore::event::Event;
@@ -27,7 +27,6 @@ use crate::restore::journal::line::Mark;
 use crate::restore::journal::store::JournalLines;
 use crate::server::Session;
 use crate::source::RandomAccess;
-use crate::verify::Digest;
 
 /// How often progress is reported. The session is used then, too: some proxies close one that has
 /// been idle for some minutes.
@@ -222,7 +221,7 @@ fn digest(
             }
         }
     }
-    Ok(counter.sha256().map_or_else(|| Digest::of(b""), Digest::from))
+    Ok(counter.sha256().unwrap_or_else(|| Digest::of(b"")))
 }
 
 /// Reads an archive inside a wrapper.

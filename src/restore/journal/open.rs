@@ -50,7 +50,7 @@ pub(crate) async fn open(
     if ledger.facts.options.journal.is_none() {
         return Ok(KeptJournal::default());
     }
-    let guard = lock::alone(session).await?;
+    let lock = lock::alone(session).await?;
     let sql = "SELECT pg_catalog.current_database(), current_user";
     let row =
         session.query_catalogue(sql).await?.into_iter().flatten().flatten().collect::<Vec<_>>();
@@ -85,7 +85,7 @@ pub(crate) async fn open(
         }
     };
     let (written, durable) = Default::default();
-    let journal = KeptJournal::from(Journal { guard, run, found, written, durable });
+    let journal = KeptJournal::from(Journal { lock, run, found, written, durable });
     recall(ledger, &journal, &refilled);
     lock::let_work(session).await?;
     Ok(journal)

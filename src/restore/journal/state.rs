@@ -5,18 +5,17 @@ use std::convert::Infallible;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::archive::{DumpId, Entry, Place};
+use crate::archive::{Digest, DumpId, Entry, Place};
 use crate::restore::facts::Facts;
 use crate::restore::journal::line::{DataRead, Mark, OF_ALL};
 use crate::restore::journal::lock::JournalLock;
 use crate::restore::journal::store;
 use crate::server::{self, Session};
-use crate::verify::Digest;
 
 /// The journal of the current restore.
 #[derive(Debug)]
 pub(crate) struct Journal {
-    pub(super) guard: JournalLock,
+    pub(super) lock: JournalLock,
     /// The number of this run, from 1. See [`super::lock`].
     pub(super) run: u32,
     /// The lines left by earlier runs, with the bytes read from the archive.
@@ -98,7 +97,7 @@ impl KeptJournal {
     /// Keeps the restore's lock as long as it is polled.
     pub(crate) async fn stay_alone(&self) -> Infallible {
         match self.get() {
-            Some(journal) => journal.guard.keep().await,
+            Some(journal) => journal.lock.keep().await,
             None => std::future::pending().await,
         }
     }
@@ -109,7 +108,7 @@ impl KeptJournal {
     /// When another process has resumed the restore in the meantime.
     pub(crate) async fn enter(&self, session: &Session) -> server::Result<()> {
         match self.get() {
-            Some(journal) => journal.guard.admit(session, journal.run).await,
+            Some(journal) => journal.lock.admit(session, journal.run).await,
             None => Ok(()),
         }
     }

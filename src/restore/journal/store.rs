@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::archive::DumpId;
+use crate::archive::{Digest, DumpId};
 use crate::restore::error::JournalError;
 use crate::restore::journal::identity::Identity;
 use crate::restore::journal::line::{DataRead, Mark};
@@ -10,7 +10,6 @@ use crate::restore::journal::quiet::Quiet;
 use crate::server::life::ServerLife;
 use crate::server::{Result, Session, has_bookkeeping, has_record};
 use crate::sql::ident::literal;
-use crate::verify::Digest;
 
 /// The version of the tables' format. Other versions are not supported.
 const FORMAT: &str = "2";

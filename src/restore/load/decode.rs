@@ -21,11 +21,9 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::sync::oneshot;
 
 use crate::archive::encoding::{Decoding, Encoding};
-use crate::archive::{ArchiveError, Data, ErrorKind, LargeObjects, Result};
+use crate::archive::{ArchiveError, Data, Digest, ErrorKind, HashingReader, LargeObjects, Result};
 use crate::rows::{ColumnType, Rows, TextPiece, TextPieces, Transcoder};
 use crate::sql::split::{Batches, Ends};
-use crate::verify::digests::of_large_objects;
-use crate::verify::{Digest, HashingReader};
 
 /// Pieces between a decoder and its session.
 const IN_FLIGHT: usize = 4;
@@ -204,10 +202,7 @@ fn send_statements(
 ) -> Result<()> {
     let mut reader = Decoding::new(reader, encoding.clone());
     for batch in Batches::new(&mut reader, standard_conforming_strings, ends) {
-        let batch = batch.map_err(|error| match error.kind() {
-            io::ErrorKind::InvalidData => ArchiveError::malformed(error.to_string()),
-            _ => ArchiveError::from_io(error),
-        })?;
+        let batch = batch.map_err(ArchiveError::from_statements)?;
         let sql = String::from_utf8_lossy(batch.sql()).into_owned();
         if !send(sender, Piece::Statements(sql)) {
             return Ok(());
@@ -238,7 +233,7 @@ fn send_objects(
         }
     }
     match expected {
-        Some(expected) => compare(of_large_objects(digests), expected),
+        Some(expected) => compare(Digest::of_large_objects(digests), expected),
         None => Ok(()),
     }
 }

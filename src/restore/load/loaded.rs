@@ -2,11 +2,10 @@
 
 use std::collections::HashSet;
 
-use crate::archive::{Desc, DumpId, Entry};
+use crate::archive::{Desc, Digest, DumpId, Entry};
 use crate::restore::error::WorkError;
 use crate::restore::facts::Facts;
 use crate::restore::journal::line::DataRead;
-use crate::verify::Digest;
 
 /// What was loaded.
 #[derive(Clone, Copy, Debug, Default)]

@@ -7,7 +7,6 @@ use crate::archive::{Entry, ReadCounter};
 use crate::restore::event::Event;
 use crate::restore::facts::Facts;
 use crate::restore::load::loaded::Loaded;
-use crate::verify::Digest;
 
 /// How often progress is reported.
 const PROGRESS_EVERY: Duration = Duration::from_millis(200);
@@ -52,7 +51,7 @@ impl<'a> LoadProgress<'a> {
     /// Everything that was sent. Call this when the data has ended, so that all of it was read.
     pub(crate) fn loaded(&self) -> Loaded {
         let loaded = self.update(|state| state.loaded);
-        let digest = self.counter.sha256().map(Digest::from);
+        let digest = self.counter.sha256();
         Loaded { read: self.counter.get(), digest, ..loaded }
     }
 

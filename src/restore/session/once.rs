@@ -18,10 +18,8 @@ use crate::restore::error::WorkError;
 use crate::restore::journal::line::{JournalLine, Mark};
 use crate::restore::session::lane::Lane;
 use crate::restore::session::retry::{pause, repeating};
+use crate::server::sqlstate::ACTIVE_SQL_TRANSACTION;
 use crate::server::{NotDone, Result};
-
-/// The SQLSTATE of what cannot run in a transaction block (`active_sql_transaction`).
-const NOT_IN_A_TRANSACTION: &str = "25001";
 
 /// The statements of an entry, in order.
 pub(crate) type Statements<'a> = Box<dyn Iterator<Item = Cow<'a, str>> + Send + 'a>;
@@ -85,7 +83,7 @@ impl Lane {
             let Err(error) = done else {
                 return Ok(());
             };
-            if error.sqlstate() == Some(NOT_IN_A_TRANSACTION) && once == Once::Numbered {
+            if error.sqlstate() == Some(ACTIVE_SQL_TRANSACTION) && once == Once::Numbered {
                 return Ok(self.execute(sql).await?);
             }
             let error = WorkError::from(error);

@@ -11,13 +11,12 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use crate::archive::stream::{Answer, ItemBytes, ItemOf, Sink, StreamItem};
-use crate::archive::{ArchiveError, Desc, DumpId, ErrorKind, Format, Place, Toc};
+use crate::archive::{ArchiveError, Desc, Digest, DumpId, ErrorKind, Format, Place, Toc};
 use crate::restore::event::Event;
 use crate::restore::facts::Facts;
 use crate::restore::journal::state::KeptJournal;
 use crate::restore::stream::read_ahead::{ItemReceiver, ItemSender, ReadAhead};
 use crate::source::{StreamAccess, bytes_behind};
-use crate::verify::Digest;
 
 /// An arrival from a stream.
 #[derive(Debug)]

@@ -7,8 +7,9 @@ use std::io::{self, Read};
 use std::sync::{Arc, Mutex};
 
 use super::*;
+use crate::archive::tests::entry::named;
+use crate::archive::tests::writer::toc;
 use crate::archive::{LargeObject, LargeObjects, Place};
-use crate::statements::tests::entry;
 use crate::statements::{Ownership, SourceSettings};
 
 /// The first large object is two bytes longer than one statement holds; the second is empty.
@@ -39,10 +40,7 @@ fn open(entry: &Entry) -> archive::Result<Data> {
 fn options(entries: &[Entry]) -> ScriptOptions<'static> {
     let version = "18.6";
     ScriptOptions {
-        style: Style {
-            source: SourceSettings::from_archive(entries, Some(version)).unwrap(),
-            ..Style::default()
-        },
+        style: Style { source: SourceSettings::of(&toc(entries, version)), ..Style::default() },
         clean: Clean::No,
         create: false,
         transactions: Transactions::None,
@@ -151,7 +149,7 @@ fn ownerless_single_transaction_script_matches_pg_restore() {
 
 #[test]
 fn before_1_12_large_objects_come_with_data() {
-    let mut blobs = entry(Desc::Blobs, "BLOBS");
+    let mut blobs = named(Desc::Blobs, "BLOBS");
     blobs.had_dumper = true;
     let mut options = options(&[]);
     options.header.creates_large_objects_with_data = true;
@@ -168,7 +166,7 @@ fn before_1_12_large_objects_come_with_data() {
 
 #[test]
 fn names_cannot_leave_their_comment() {
-    let mut table = entry(Desc::Table, "x\n\\! rm -r /\r");
+    let mut table = named(Desc::Table, "x\n\\! rm -r /\r");
     table.defn = "CREATE TABLE x ();\n".to_owned();
     let (written, _) = script(&[table], &options(&[]), false, &mut |e| open(e)).unwrap();
     assert!(written.contains("-- Name: x \\! rm -r / ; Type: TABLE; Schema: -; Owner: -\n"));
@@ -176,11 +174,11 @@ fn names_cannot_leave_their_comment() {
 
 #[test]
 fn warnings_do_not_stop_the_script() {
-    let mut cube = entry(Desc::Other("HYPERCUBE".to_owned()), "c");
+    let mut cube = named(Desc::Other("HYPERCUBE".to_owned()), "c");
     cube.defn = "CREATE HYPERCUBE c;\n".to_owned();
     cube.drop_stmt = "REMOVE c;\n".to_owned();
     cube.owner = Some("boss".to_owned());
-    let mut warning = entry(Desc::Warning, "w");
+    let mut warning = named(Desc::Warning, "w");
     warning.defn = "mind the gap".to_owned();
     let options = ScriptOptions { clean: Clean::DropIfExists, ..options(&[]) };
     let (written, warnings) = script(&[cube, warning], &options, false, &mut |e| open(e)).unwrap();
@@ -197,7 +195,7 @@ fn warnings_do_not_stop_the_script() {
 
 #[test]
 fn text_keeps_archive_encoding_and_data_is_verbatim() {
-    let mut table = entry(Desc::TableData, "été");
+    let mut table = named(Desc::TableData, "été");
     table.had_dumper = true;
     table.copy_stmt = "COPY t (a) FROM stdin;\n".to_owned();
     let mut options = options(&[]);
@@ -224,7 +222,7 @@ fn damaged_data_is_archive_error_naming_the_entry() {
             Err(archive::ArchiveError::truncated("no end marker").into())
         }
     }
-    let mut rows = entry(Desc::TableData, "t");
+    let mut rows = named(Desc::TableData, "t");
     rows.had_dumper = true;
     let opened = RefCell::new(0);
     let error = script(&[rows], &options(&[]), false, &mut |_| {

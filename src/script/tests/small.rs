@@ -1,7 +1,7 @@
 //! The table of contents of a small archive of pg_dump 18, as pg_dump wrote it.
 
+use crate::archive::tests::entry::named;
 use crate::archive::{DataLocation, Desc, DumpId, Entry, Section};
-use crate::statements::tests::entry;
 
 /// All entries, in the archive's order.
 pub(super) fn entries() -> Vec<Entry> {
@@ -11,21 +11,21 @@ pub(super) fn entries() -> Vec<Entry> {
             section: Section::PreData,
             defn: r#"SET client_encoding = 'UTF8';
 "#.to_owned(),
-            ..entry(Desc::Encoding, "ENCODING")
+            ..named(Desc::Encoding, "ENCODING")
         },
         Entry {
             dump_id: DumpId(2583),
             section: Section::PreData,
             defn: r#"SET standard_conforming_strings = 'on';
 "#.to_owned(),
-            ..entry(Desc::StdStrings, "STDSTRINGS")
+            ..named(Desc::StdStrings, "STDSTRINGS")
         },
         Entry {
             dump_id: DumpId(2584),
             section: Section::PreData,
             defn: r#"SELECT pg_catalog.set_config('search_path', '', false);
 "#.to_owned(),
-            ..entry(Desc::SearchPath, "SEARCHPATH")
+            ..named(Desc::SearchPath, "SEARCHPATH")
         },
         Entry {
             dump_id: DumpId(2585),
@@ -37,7 +37,7 @@ pub(super) fn entries() -> Vec<Entry> {
             drop_stmt: r#"DROP DATABASE "my-app";
 "#.to_owned(),
             owner: Some("Boss".to_owned()),
-            ..entry(Desc::Database, "my-app")
+            ..named(Desc::Database, "my-app")
         },
         Entry {
             dump_id: DumpId(2586),
@@ -45,7 +45,7 @@ pub(super) fn entries() -> Vec<Entry> {
             defn: r#"ALTER DATABASE "my-app" SET work_mem TO '8MB';
 "#.to_owned(),
             owner: Some("Boss".to_owned()),
-            ..entry(Desc::DatabaseProperties, "my-app")
+            ..named(Desc::DatabaseProperties, "my-app")
         },
         Entry {
             dump_id: DumpId(6),
@@ -57,7 +57,7 @@ pub(super) fn entries() -> Vec<Entry> {
             drop_stmt: r#"DROP SCHEMA app;
 "#.to_owned(),
             owner: Some("Boss".to_owned()),
-            ..entry(Desc::Schema, "app")
+            ..named(Desc::Schema, "app")
         },
         Entry {
             dump_id: DumpId(223),
@@ -73,7 +73,7 @@ pub(super) fn entries() -> Vec<Entry> {
             namespace: Some("app".to_owned()),
             owner: Some("Boss".to_owned()),
             dependencies: vec![DumpId(6)],
-            ..entry(Desc::Function, "f()")
+            ..named(Desc::Function, "f()")
         },
         Entry {
             dump_id: DumpId(220),
@@ -94,7 +94,7 @@ pub(super) fn entries() -> Vec<Entry> {
             owner: Some("Boss".to_owned()),
             relkind: b'r',
             dependencies: vec![DumpId(6)],
-            ..entry(Desc::Table, "Order")
+            ..named(Desc::Table, "Order")
         },
         Entry {
             dump_id: DumpId(2587),
@@ -104,7 +104,7 @@ pub(super) fn entries() -> Vec<Entry> {
             namespace: Some("app".to_owned()),
             owner: Some("Boss".to_owned()),
             dependencies: vec![DumpId(220)],
-            ..entry(Desc::Comment, r#"TABLE "Order""#)
+            ..named(Desc::Comment, r#"TABLE "Order""#)
         },
         Entry {
             dump_id: DumpId(2588),
@@ -114,7 +114,7 @@ pub(super) fn entries() -> Vec<Entry> {
             namespace: Some("app".to_owned()),
             owner: Some("Boss".to_owned()),
             dependencies: vec![DumpId(220)],
-            ..entry(Desc::Acl, r#"TABLE "Order""#)
+            ..named(Desc::Acl, r#"TABLE "Order""#)
         },
         Entry {
             dump_id: DumpId(222),
@@ -134,7 +134,7 @@ PARTITION BY LIST (id);
             owner: Some("Boss".to_owned()),
             relkind: b'p',
             dependencies: vec![DumpId(6)],
-            ..entry(Desc::Table, "parts")
+            ..named(Desc::Table, "parts")
         },
         Entry {
             dump_id: DumpId(221),
@@ -154,7 +154,7 @@ PARTITION BY LIST (id);
             owner: Some("Boss".to_owned()),
             relkind: b'm',
             dependencies: vec![DumpId(220), DumpId(6)],
-            ..entry(Desc::MaterializedView, "totals")
+            ..named(Desc::MaterializedView, "totals")
         },
         Entry {
             dump_id: DumpId(2576),
@@ -167,7 +167,7 @@ PARTITION BY LIST (id);
             owner: Some("Boss".to_owned()),
             dependencies: vec![DumpId(220)],
             data: DataLocation::File("2576.dat".to_owned()),
-            ..entry(Desc::TableData, "Order")
+            ..named(Desc::TableData, "Order")
         },
         Entry {
             dump_id: DumpId(2578),
@@ -179,7 +179,7 @@ PARTITION BY LIST (id);
 "#.to_owned(),
             drop_stmt: "-- dummy".to_owned(),
             owner: Some("Boss".to_owned()),
-            ..entry(Desc::BlobMetadata, "16..17")
+            ..named(Desc::BlobMetadata, "16..17")
         },
         Entry {
             dump_id: DumpId(2589),
@@ -188,7 +188,7 @@ PARTITION BY LIST (id);
 "#.to_owned(),
             owner: Some("Boss".to_owned()),
             dependencies: vec![DumpId(2578)],
-            ..entry(Desc::Acl, "LARGE OBJECTS 16..17")
+            ..named(Desc::Acl, "LARGE OBJECTS 16..17")
         },
         Entry {
             dump_id: DumpId(2579),
@@ -197,7 +197,7 @@ PARTITION BY LIST (id);
             owner: Some("Boss".to_owned()),
             dependencies: vec![DumpId(2578), DumpId(2580)],
             data: DataLocation::File("blobs_2579.toc".to_owned()),
-            ..entry(Desc::Blobs, "16..17")
+            ..named(Desc::Blobs, "16..17")
         },
         Entry {
             dump_id: DumpId(2426),
@@ -213,7 +213,7 @@ ALTER EVENT TRIGGER watch DISABLE;
 "#.to_owned(),
             owner: Some("Boss".to_owned()),
             dependencies: vec![DumpId(223)],
-            ..entry(Desc::EventTrigger, "watch")
+            ..named(Desc::EventTrigger, "watch")
         },
         Entry {
             dump_id: DumpId(2577),
@@ -224,7 +224,7 @@ ALTER EVENT TRIGGER watch DISABLE;
             namespace: Some("app".to_owned()),
             owner: Some("Boss".to_owned()),
             dependencies: vec![DumpId(221), DumpId(2581)],
-            ..entry(Desc::MaterializedViewData, "totals")
+            ..named(Desc::MaterializedViewData, "totals")
         },
     ]
 }

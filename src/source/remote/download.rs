@@ -9,7 +9,8 @@ use tokio::sync::mpsc::{Receiver, channel};
 
 use super::error::Result;
 use super::fetch::{Fetch, Received};
-use super::{DownloadError, DownloadOptions, DownloadProgress, Locate, client};
+use super::{DownloadError, DownloadOptions, DownloadProgress, Locate};
+use crate::http;
 
 /// Pieces that may wait for the reader. The HTTP client's buffer grows to about 400 KiB, so they
 /// take at most about 4 MiB.
@@ -63,8 +64,8 @@ impl Download {
         start: Start,
         options: DownloadOptions,
     ) -> Result<Self> {
-        let client =
-            client(options.connect).map_err(|error| DownloadError::Start(Box::new(error)))?;
+        let client = http::following_redirects(options.connect)
+            .map_err(|error| DownloadError::Start(Box::new(error)))?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()

@@ -14,7 +14,8 @@ use tokio::time::timeout;
 
 use super::error::{Break, Result};
 use super::reply::{FileIdentity, Reply, retry_after};
-use super::{Address, DownloadError, DownloadProgress, LocateError, Start, is_lasting};
+use super::{Address, DownloadError, DownloadProgress, LocateError, Start};
+use crate::http::is_lasting;
 
 /// Provides the URL. Called before each request, because a signed URL expires.
 pub trait Locate: Send + 'static {

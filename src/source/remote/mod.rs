@@ -25,7 +25,6 @@
 //! than scheme, host and path.
 
 mod address;
-mod client;
 mod download;
 mod error;
 mod fetch;
@@ -38,8 +37,6 @@ pub use error::{DownloadError, LocateError};
 pub use fetch::{DownloadOptions, Fixed, Locate};
 pub use progress::DownloadProgress;
 
-pub use super::sha256::Sha256Sum;
 pub use super::url::AddressError;
 
-pub(crate) use client::{ClientError, client, is_lasting};
 pub(crate) use reply::retry_after;

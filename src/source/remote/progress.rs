@@ -5,7 +5,8 @@ use std::sync::{Arc, OnceLock};
 
 use sha2::Sha256;
 
-use super::{DownloadError, Sha256Sum};
+use super::DownloadError;
+use crate::archive::Digest;
 
 /// The progress of a download. Clones share it.
 #[derive(Clone, Debug, Default)]
@@ -16,7 +17,7 @@ struct Inner {
     position: AtomicU64,
     resumes: AtomicU32,
     total: OnceLock<u64>,
-    sha256: OnceLock<Sha256Sum>,
+    sha256: OnceLock<Digest>,
     failure: OnceLock<Arc<DownloadError>>,
 }
 
@@ -41,7 +42,7 @@ impl DownloadProgress {
 
     /// The SHA-256 of all bytes, once all have arrived and the length is right.
     #[must_use]
-    pub fn sha256(&self) -> Option<Sha256Sum> {
+    pub fn sha256(&self) -> Option<Digest> {
         self.0.sha256.get().copied()
     }
 

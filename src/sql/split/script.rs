@@ -62,6 +62,8 @@ impl SplitError {
 pub fn statements(text: &str) -> Result<Vec<Statement>, SplitError> {
     // Some editors write a byte order mark first.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    // Only what follows a last "-" or "/" tells whether it begins a comment.
+    let text = &format!("{text}\n");
     let mut splitter = Splitter::for_script();
     let mut found = Vec::new();
     // The start of the current statement: its line and its first byte.
@@ -143,6 +145,13 @@ mod tests {
                 (10, "SELECT 3".to_owned()),
             ]
         );
+    }
+
+    #[test]
+    fn operator_at_the_very_end_belongs_to_the_last_statement() {
+        for last in ["-", "/", "SELECT 1 -", "SELECT 1 /"] {
+            assert_eq!(texts(&format!("SELECT 2;\n{last}")), ["SELECT 2;", last]);
+        }
     }
 
     #[test]

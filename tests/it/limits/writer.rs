@@ -1,5 +1,6 @@
 //! Writes custom archives without data, byte by byte: the format of `pg_backup_archiver.c`
-//! (`WriteHead`, `WriteToc`), version 1.15.
+//! (`WriteHead`, `WriteToc`), version 1.15. The writer of the unit tests
+//! (`src/archive/tests/writer.rs`) is not a part of the library.
 
 pub struct Writer {
     entries: Vec<u8>,

@@ -181,6 +181,7 @@ fn password_in_the_place_of_a_port_is_not_shown() {
             &["drop-objects", "-d", url],
             &["restore", "-d", "x", "-p", "1:word-1", path],
             &["restore", "-d", "x", "--password=word-1", path],
+            &["restore", "-d", "x", path, "--pass", "word-1"],
         ] {
             let said = bare_nocturne().args(words).run();
             let shown = said.stdout() + &said.stderr();
@@ -191,6 +192,26 @@ fn password_in_the_place_of_a_port_is_not_shown() {
             let shown = said.stdout() + &said.stderr();
             assert!(!shown.contains("word-1"), "{command:?}: {said}");
         }
+    }
+}
+
+#[test]
+fn password_in_the_place_of_a_name_is_not_shown() {
+    let path = archive().to_str().unwrap();
+    let missing = "host=/nowhere dbname=d";
+    for (variable, value, connection) in [
+        ("PGHOST", "", "host=127.0.0.1,password=word-1 port=1 dbname=d"),
+        ("PGHOST", "/nowhere", "postgres://u%3Aword-1@/d"),
+        ("PGDATABASE", "host=h password=word-1", "host=/nowhere"),
+        ("PGUSER", "u:word-1@h", missing),
+        ("PGSERVICE", "postgres://u:word-1@h/d", missing),
+        ("SCALINGO_API_URL", "https://u:word-1@x y/", missing),
+    ] {
+        let run = if variable.starts_with("PG") { "restore" } else { "run" };
+        let words = [&[run, "-d", connection][..], if run == "run" { &[] } else { &["-w", path] }];
+        let said = bare_nocturne().args(words.concat()).env(variable, value).run();
+        let shown = said.stdout() + &said.stderr();
+        assert!(!shown.contains("word-1") && !said.success(), "{variable}, {connection}: {said}");
     }
 }
 

@@ -142,9 +142,8 @@ impl Case<'_> {
         let entries = &archive.toc.entries;
         let chosen = SelectOptions { data_only: self.data_only, ..SelectOptions::default() };
         let selection = select(entries, &chosen, None).unwrap();
-        let version = archive.toc.header.remote_version.clone();
         let style = Style {
-            source: SourceSettings::from_archive(entries, Some(&version)).unwrap(),
+            source: SourceSettings::of(&archive.toc),
             ownership: Ownership::Ignore,
             ..Style::default()
         };

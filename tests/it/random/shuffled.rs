@@ -22,11 +22,7 @@ pub fn restore_shuffled(archive: &Path, url: &str, seed: u64) -> Vec<String> {
     let archive = source::open(&Input::Path(archive.to_owned())).unwrap();
     let entries = &archive.toc.entries;
     let selection = select(entries, &SelectOptions::default(), None).unwrap();
-    let version = archive.toc.header.remote_version.clone();
-    let style = Style {
-        source: SourceSettings::from_archive(entries, Some(&version)).unwrap(),
-        ..Style::default()
-    };
+    let style = Style { source: SourceSettings::of(&archive.toc), ..Style::default() };
     let options = RestoreOptions {
         jobs: 4,
         style,

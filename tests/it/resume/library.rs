@@ -33,13 +33,9 @@ async fn run(
     let archive = source::open(&Input::Path(path.to_owned())).unwrap();
     let entries = &archive.toc.entries;
     let selection = select(entries, &SelectOptions::default(), None).unwrap();
-    let version = archive.toc.header.remote_version.clone();
     let options = RestoreOptions {
         jobs: 3,
-        style: Style {
-            source: SourceSettings::from_archive(entries, Some(&version)).unwrap(),
-            ..Style::default()
-        },
+        style: Style { source: SourceSettings::of(&archive.toc), ..Style::default() },
         split_size: SplitSize::Never,
         stages,
         journal: Some(journal),

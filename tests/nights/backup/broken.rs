@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono_tz::Tz;
+use nocturne::archive::Digest;
 use nocturne::replicate::backup::scalingo::Choice;
 use nocturne::source::Address;
 use nocturne::source::remote::{
-    Download, DownloadError, DownloadOptions, DownloadProgress, Fixed, Sha256Sum, Start,
+    Download, DownloadError, DownloadOptions, DownloadProgress, Fixed, Start,
 };
 
 use crate::files::{Act, Files, Served, noise};
@@ -60,7 +61,7 @@ async fn broken_download_resumes_with_a_fresh_address() {
     found.download = hasty();
     let (came, progress) = take(found.start(Start::default()).unwrap()).await;
     assert_eq!(came.unwrap(), bytes());
-    assert_eq!(progress.sha256(), Some(Sha256Sum::of(&bytes())));
+    assert_eq!(progress.sha256(), Some(Digest::of(&bytes())));
     assert_eq!((progress.position(), progress.total()), (300_000, Some(300_000)));
     assert_eq!(progress.resumes(), 3);
     let asked = files.asked();
@@ -79,7 +80,7 @@ async fn server_without_ranges_resends_and_bytes_are_compared() {
     let files = Files::serve(Served { ranges: false, ..Served::new(bytes()).acts(acts) });
     let (came, progress) = get(&files, None).await;
     assert_eq!(came.unwrap(), bytes());
-    assert_eq!(progress.sha256(), Some(Sha256Sum::of(&bytes())));
+    assert_eq!(progress.sha256(), Some(Digest::of(&bytes())));
     assert_eq!(files.asked().len(), 3);
 }
 
@@ -131,7 +132,7 @@ async fn listed_size_that_differs_is_only_a_warning() {
             let files = Files::serve(Served { length, ranges, ..Served::new(bytes()) });
             let (came, progress) = get(&files, Some(promised)).await;
             assert_eq!(came.unwrap(), bytes(), "{promised} {length} {ranges}");
-            assert_eq!(progress.sha256(), Some(Sha256Sum::of(&bytes())));
+            assert_eq!(progress.sha256(), Some(Digest::of(&bytes())));
         }
     }
 }
@@ -150,7 +151,7 @@ async fn truncated_chunked_body_is_resumed() {
     let files = Files::serve(served.acts([Act::Cut(100_000)]));
     let (came, progress) = get(&files, None).await;
     assert_eq!(came.unwrap(), bytes());
-    assert_eq!(progress.sha256(), Some(Sha256Sum::of(&bytes())));
+    assert_eq!(progress.sha256(), Some(Digest::of(&bytes())));
     assert_eq!(files.asked()[1].header("range"), Some("bytes=100000-"));
 }
 
@@ -269,5 +270,5 @@ async fn password_in_an_address_is_used_and_hidden() {
 async fn empty_file_is_empty() {
     let (came, progress) = get(&Files::serve(Served::new("")), None).await;
     assert_eq!(came.unwrap(), b"");
-    assert_eq!(progress.sha256(), Some(Sha256Sum::of(b"")));
+    assert_eq!(progress.sha256(), Some(Digest::of(b"")));
 }

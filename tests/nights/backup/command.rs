@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use chrono::Utc;
-use nocturne::source::remote::Sha256Sum;
+use nocturne::archive::Digest;
 
 use crate::common::{Tool, bare_nocturne, wait_until};
 use crate::files::{Act, Files, Served, noise};
@@ -38,7 +38,7 @@ async fn backup_of_today_survives_a_broken_connection() {
     let name = entry.file_name().into_string().unwrap();
     assert!(name.ends_with("_pix_api_4553.tar.gz"), "{name}");
     assert!(std::fs::read(entry.path()).unwrap() == bytes);
-    let sum = Sha256Sum::of(&bytes);
+    let sum = Digest::of(&bytes);
     for line in
         ["backup   5f2", &format!("name     {name}"), "bytes    300000", &format!("sha256   {sum}")]
     {
@@ -56,7 +56,7 @@ async fn backup_goes_to_stdout_and_facts_to_stderr() {
     let (host, _files) = host(&bytes, []).await;
     let finished = fetch(&host, folder.path()).args(["--backup", "5f1", "-o", "-"]).succeed();
     assert!(finished.stdout_bytes() == bytes);
-    assert!(finished.stderr().contains(&format!("sha256   {}", Sha256Sum::of(&bytes))));
+    assert!(finished.stderr().contains(&format!("sha256   {}", Digest::of(&bytes))));
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
 }
 

@@ -2,10 +2,9 @@
 
 use std::path::Path;
 
-use nocturne::archive::Format;
+use nocturne::archive::{Digest, Format};
 use nocturne::replicate::backup::{BackupError, BackupSource, FoundBackup, Saved, save};
 use nocturne::server::Retry;
-use nocturne::source::remote::Sha256Sum;
 use nocturne::source::{Access, Address};
 
 use crate::files::{Act, Files, Served, noise};
@@ -31,7 +30,7 @@ async fn complete_backup_is_kept_under_its_name() {
     let files = Files::serve(Served::new(bytes.clone()).acts([Act::Cut(100_000)]));
     let saved = keep(&files, &path).await.unwrap();
     assert_eq!(std::fs::read(&path).unwrap(), bytes);
-    let expected = Saved { path, size: 300_000, sha256: Sha256Sum::of(&bytes), kept: 0 };
+    let expected = Saved { path, size: 300_000, sha256: Digest::of(&bytes), kept: 0 };
     assert_eq!(saved, expected);
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "no part remains");
 }
@@ -49,7 +48,7 @@ async fn part_of_an_earlier_attempt_is_resumed() {
 
     let saved = keep(&files, &path).await.unwrap();
     assert_eq!((saved.size, saved.kept), (300_000, 200_000));
-    assert_eq!(saved.sha256, Sha256Sum::of(&bytes));
+    assert_eq!(saved.sha256, Digest::of(&bytes));
     assert_eq!(std::fs::read(&path).unwrap(), bytes);
     // Shortly before its end, for comparison.
     assert_eq!(files.asked().last().unwrap().header("range"), Some("bytes=134464-"));
@@ -69,7 +68,7 @@ async fn part_of_another_backup_is_replaced() {
             let files = Files::serve(Served { ranges, ..Served::new(bytes.clone()) });
             let saved = keep(&files, &path).await.unwrap();
             assert_eq!(saved.kept, 0, "{} bytes", part.len());
-            assert_eq!(saved.sha256, Sha256Sum::of(&bytes));
+            assert_eq!(saved.sha256, Digest::of(&bytes));
             assert!(std::fs::read(&path).unwrap() == bytes);
         }
     }
@@ -84,7 +83,7 @@ async fn complete_part_is_only_compared() {
     let files = Files::serve(Served::new(bytes.clone()));
     let saved = keep(&files, &path).await.unwrap();
     assert_eq!((saved.size, saved.kept), (300_000, 300_000));
-    assert_eq!(saved.sha256, Sha256Sum::of(&bytes));
+    assert_eq!(saved.sha256, Digest::of(&bytes));
     assert_eq!(files.asked().len(), 1);
 }
 
@@ -124,7 +123,7 @@ async fn local_backup_is_not_fetched() {
 async fn backup_downloaded_first_is_seekable_and_leaves_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let dump = std::fs::read("fixtures/warehouse-pg17-custom-zstd.dump").unwrap();
-    let sum = Sha256Sum::of(&dump);
+    let sum = Digest::of(&dump);
     let files = Files::serve(Served::new(dump).acts([Act::Cut(1000)]));
     let open = found(&files).await.open_on_disk(folder.path(), None, |_| {}).await.unwrap();
     assert!(matches!(open.archive.access, Access::Random(_)));

@@ -1,6 +1,6 @@
 //! Restores over HTTP into real servers.
 
-use nocturne::source::remote::Sha256Sum;
+use nocturne::archive::Digest;
 
 use crate::common::{assert_same_database, cluster, fixtures, nocturne, restore, versions};
 use crate::files::{Act, Files, Served};
@@ -100,7 +100,7 @@ fn address_without_an_archive_is_reported() {
 #[tokio::test(flavor = "multi_thread")]
 async fn host_backup_is_verified_while_downloading() {
     let demo = std::fs::read(DEMO).unwrap();
-    let sum = Sha256Sum::of(&demo);
+    let sum = Digest::of(&demo);
     let list = vec![backup("5f3", "2024-05-02T00:00:12Z", "done", Some(demo.len()))];
     let files = Files::serve(Served::new(demo).acts([Act::Cut(800_000)]));
     let host = Host::with(list, &files.url("/x.tar.gz")).await;

@@ -7,13 +7,14 @@ use secrecy::SecretString;
 use serde::de::DeserializeOwned;
 use tokio::sync::{Mutex, OnceCell};
 
-use super::api::{Api, ApiPatience, Call, Credentials};
-use super::error::{ApiError, ApiStep, ScalingoError};
-use super::model::{
+use super::answers::{
     Addon, AddonTokenAnswer, AddonsAnswer, ArchiveAnswer, Backup, BackupsAnswer, ExchangeAnswer,
 };
+use super::api::{Api, ApiPatience, Call, Credentials};
+use super::error::{ApiError, ApiStep, ScalingoError};
 use super::token::Token;
-use crate::source::remote::{Address, client};
+use crate::http;
+use crate::source::remote::Address;
 
 /// The ID of the add-on provider of PostgreSQL databases.
 const POSTGRESQL: &str = "postgresql";
@@ -65,9 +66,9 @@ impl Client {
     /// # Errors
     /// If HTTP or TLS cannot be set up.
     pub fn new(options: ScalingoOptions) -> Result<Self, ScalingoError> {
-        let http = client(options.patience.connect)?;
+        let client = http::following_redirects(options.patience.connect)?;
         Ok(Self {
-            api: Api::new(http, options.patience),
+            api: Api::new(client, options.patience),
             options,
             bearer: Mutex::default(),
             addon: OnceCell::new(),

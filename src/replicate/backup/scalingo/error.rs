@@ -6,8 +6,9 @@ use std::time::Duration;
 use reqwest::StatusCode;
 
 use super::ChooseError;
+use crate::http::{ClientError, is_lasting};
 use crate::server::Retry;
-use crate::source::remote::{Address, ClientError, is_lasting};
+use crate::source::remote::Address;
 
 /// An API call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -23,15 +23,15 @@
 //! - [`choose`] picks a backup from the list; if none is suitable, its error describes the newest
 //!   ones.
 
+mod answers;
 mod api;
 pub mod choose;
 mod client;
 mod error;
-mod model;
 mod token;
 
+pub use answers::{Backup, BackupStatus};
 pub use api::ApiPatience;
 pub use choose::{Choice, ChooseError};
 pub use client::{Client, Endpoints, ScalingoOptions};
 pub use error::{ApiError, ApiStep, ScalingoError};
-pub use model::{Backup, BackupStatus};

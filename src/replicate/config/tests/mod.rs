@@ -7,7 +7,7 @@ use secrecy::ExposeSecret;
 
 use super::*;
 
-mod tables;
+mod table_modes;
 
 /// The settings that `worker` requires, and no more.
 const WORKER: [(&str, &str); 4] = [

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::archive::Place;
+use crate::archive::tests::entry::{Builder, entry};
 use crate::replicate::config::{Config, NightCommand};
-use crate::select::testing::{Builder, entry};
 
 /// Settings with this text of `BACKUP_MODE`.
 fn modes(text: &str) -> Restore {

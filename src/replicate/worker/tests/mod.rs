@@ -1,8 +1,8 @@
 //! A clock that does not wait, scripted jobs, and a history in memory.
 
 mod cycle;
-mod night;
 mod restart;
+mod run_with_retries;
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::*;
 use crate::replicate::notify::{Notifier, Patience};
 use crate::replicate::schedule::CronSchedule;
-use crate::report::stages::Stage;
+use crate::replicate::stages::Stage;
 use crate::server::Retry;
 
 fn utc(text: &str) -> DateTime<Utc> {

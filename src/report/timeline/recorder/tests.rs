@@ -1,11 +1,8 @@
 //! What a recorder records of events.
 
 use super::*;
+use crate::report::tests::entry;
 use crate::restore::event::{Cause, Failure, LaneId};
-
-fn entry(dump_id: i32, desc: &str) -> EntryRef {
-    EntryRef { dump_id, desc: desc.into(), schema: Some("public".into()), name: "a".into() }
-}
 
 fn planned() -> Event {
     Event::Planned {
@@ -50,7 +47,7 @@ fn spans(recording: &Recording) -> Vec<(usize, i32, u64, u64, SpanEnd)> {
 
 #[test]
 fn times_count_from_the_plan() {
-    let data = entry(1, "TABLE DATA");
+    let data = entry(1, "TABLE DATA", "a");
     let recording = heard(
         &[(10, planned()), (11, started(1, data.clone())), (14, finished(1, data, Outcome::Done))],
         20,
@@ -62,7 +59,7 @@ fn times_count_from_the_plan() {
 
 #[test]
 fn entry_in_two_steps_has_two_spans() {
-    let key = entry(1, "CONSTRAINT");
+    let key = entry(1, "CONSTRAINT", "a");
     let recording = heard(
         &[
             (0, planned()),
@@ -79,7 +76,7 @@ fn entry_in_two_steps_has_two_spans() {
 
 #[test]
 fn each_helping_session_has_a_span() {
-    let data = entry(1, "TABLE DATA");
+    let data = entry(1, "TABLE DATA", "a");
     let recording = heard(
         &[
             (0, planned()),
@@ -98,8 +95,8 @@ fn each_helping_session_has_a_span() {
 
 #[test]
 fn entry_ended_on_departed_session_is_recorded() {
-    let objects = entry(1, "BLOBS");
-    let other = entry(2, "INDEX");
+    let objects = entry(1, "BLOBS", "a");
+    let other = entry(2, "INDEX", "a");
     let recording = heard(
         &[
             (0, planned()),
@@ -121,7 +118,7 @@ fn failures_are_listed_even_without_spans() {
         cause,
         ..Failure::default()
     };
-    let (one, two) = (entry(1, "TABLE DATA"), entry(2, "INDEX"));
+    let (one, two) = (entry(1, "TABLE DATA", "a"), entry(2, "INDEX", "a"));
     let follows = failure(Some(Cause::Entry { entry: 1 }));
     let recording = heard(
         &[
@@ -150,7 +147,7 @@ fn failures_are_listed_even_without_spans() {
 
 #[test]
 fn statistics_are_separate_work() {
-    let (data, analyze) = (entry(1, "TABLE DATA"), entry(1, "ANALYZE"));
+    let (data, analyze) = (entry(1, "TABLE DATA", "a"), entry(1, "ANALYZE", "a"));
     let duration = Duration::from_secs(2);
     let recording = heard(
         &[
@@ -175,7 +172,7 @@ fn step_lasts_until_the_next_event() {
             (0, step("starting")),
             (1, planned()),
             (2, step("dropping")),
-            (4, started(0, entry(1, "TABLE"))),
+            (4, started(0, entry(1, "TABLE", "a"))),
         ],
         5,
     );
@@ -189,7 +186,7 @@ fn step_lasts_until_the_next_event() {
 
 #[test]
 fn rolled_back_span_is_marked() {
-    let table = entry(1, "TABLE");
+    let table = entry(1, "TABLE", "a");
     let recording = heard(
         &[
             (0, planned()),
@@ -204,7 +201,7 @@ fn rolled_back_span_is_marked() {
 
 #[test]
 fn json_has_one_object_per_span() {
-    let data = entry(1, "TABLE DATA");
+    let data = entry(1, "TABLE DATA", "a");
     let recording = heard(
         &[(0, planned()), (1, started(0, data.clone())), (2, finished(0, data, Outcome::Done))],
         3,

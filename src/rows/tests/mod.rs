@@ -1,0 +1,3 @@
+//! Measurements. The tests are next to the code.
+
+mod speed;

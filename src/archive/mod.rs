@@ -68,4 +68,4 @@ pub use entry::{DataLocation, Desc, DumpId, Entry, Section};
 pub use error::{ArchiveError, ErrorKind, Result};
 pub use header::{Compression, Format, Header, LocalTime};
 pub use slice::ReadCounter;
-pub use toc::Toc;
+pub use toc::{Place, Toc, placed};

@@ -5,6 +5,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::io::Read;
+use std::ops::Index;
 
 use super::budget::Budget;
 use super::encoding::Encoding;
@@ -30,20 +31,48 @@ pub struct Toc {
     /// The statement that sets the search path for the whole restore, if the archive has one
     /// (from version 1.13).
     pub search_path: Option<String>,
-    index: HashMap<DumpId, usize>,
+    index: HashMap<DumpId, Place>,
+}
+
+/// The place of an entry among those of its TOC, from 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Place(pub usize);
+
+impl Index<Place> for [Entry] {
+    type Output = Entry;
+
+    fn index(&self, place: Place) -> &Entry {
+        &self[place.0]
+    }
+}
+
+/// The entries of a TOC, each with its place.
+pub fn placed(entries: &[Entry]) -> impl Iterator<Item = (Place, &Entry)> {
+    entries.iter().enumerate().map(|(number, entry)| (Place(number), entry))
 }
 
 impl Toc {
-    /// The position in `entries` of the entry with this number.
+    /// The place of the entry with this number.
     #[must_use]
-    pub fn position(&self, id: DumpId) -> Option<usize> {
+    pub fn position(&self, id: DumpId) -> Option<Place> {
         self.index.get(&id).copied()
     }
 
     /// The entry with this number.
     #[must_use]
     pub fn get(&self, id: DumpId) -> Option<&Entry> {
-        self.position(id).map(|position| &self.entries[position])
+        self.position(id).map(|place| self.at(place))
+    }
+
+    /// The entry at a place of this TOC.
+    #[must_use]
+    pub fn at(&self, place: Place) -> &Entry {
+        &self.entries[place.0]
+    }
+
+    /// The places of all entries, in order.
+    pub fn places(&self) -> impl Iterator<Item = Place> + use<> {
+        (0..self.entries.len()).map(Place)
     }
 
     /// Reads the TOC of a custom archive in a file, and returns it with the offset of the first
@@ -135,7 +164,7 @@ impl Toc {
                 Desc::SearchPath => toc.search_path = Some(entry.defn.clone()),
                 _ => {}
             }
-            if toc.index.insert(entry.dump_id, toc.entries.len()).is_some() {
+            if toc.index.insert(entry.dump_id, Place(toc.entries.len())).is_some() {
                 let what = format!("two entries have the number {}", entry.dump_id);
                 return Err(ArchiveError::malformed(what).at(*start));
             }

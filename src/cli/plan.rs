@@ -9,7 +9,7 @@ use super::options::{PlanArgs, PlanFormat};
 use super::shared::input::input;
 use super::shared::threads::automatic_jobs;
 use super::shared::{choose, costs, output};
-use crate::archive::{Desc, Entry};
+use crate::archive::{Desc, Entry, Place};
 use crate::plan::{JobId, Workers};
 use crate::report::Screen;
 use crate::report::plan::{Given, PlanReport, Subject};
@@ -40,7 +40,7 @@ pub(super) fn run(typed: &PlanArgs) -> CommandResult {
         analyze: typed.analyze,
         streamed,
     };
-    let size = |place: usize| sizes.get(&toc.entries[place].dump_id).copied();
+    let size = |place: Place| sizes.get(&toc.at(place).dump_id).copied();
     let planned = Planned::new(&toc, &chosen.selection, options, &size, &history.costs);
     let jobs = jobs.min(planned.most_sessions());
     let Planned { mut plan, mut costs } = planned;
@@ -51,7 +51,7 @@ pub(super) fn run(typed: &PlanArgs) -> CommandResult {
             .map(JobId)
             .filter(|id| {
                 let job = &plan.jobs[id.0];
-                job.wanted && !job.step.is_analyze() && toc.entries[job.entry].desc == kind
+                job.wanted && !job.step.is_analyze() && toc.at(job.entry).desc == kind
             })
             .collect();
         if of_kind.is_empty() {

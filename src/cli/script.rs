@@ -82,7 +82,7 @@ pub(super) fn write(
             let wanted: HashSet<_> = selection
                 .wanted()
                 .filter(|place| selection.want(*place).data)
-                .map(|place| toc.entries[place].dump_id)
+                .map(|place| toc.at(place).dump_id)
                 .collect();
             let objects = toc
                 .entries

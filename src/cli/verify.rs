@@ -38,7 +38,7 @@ pub(super) fn run(typed: &Verify) -> CommandResult {
         .selection
         .wanted()
         .filter(|place| chosen.selection.want(*place).data)
-        .map(|place| archive.toc.entries[place].dump_id)
+        .map(|place| archive.toc.at(place).dump_id)
         .collect();
     let all = archive.toc.entries.iter().filter(|entry| entry.had_dumper).count();
     let partial = archive

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use super::build::Links;
 use super::tree::Tree;
 use super::{Job, JobId, LockMode, Plan, Step};
-use crate::archive::{Desc, DumpId, Entry};
+use crate::archive::{Desc, DumpId, Entry, Place, placed};
 use crate::select::Pass;
 
 impl Plan {
@@ -49,15 +49,15 @@ impl Plan {
 
     /// The tables whose rows are loaded, by the place of their TABLE DATA, except those whose
     /// statistics are in the archive (since PostgreSQL 18).
-    fn filled(&self, entries: &[Entry], links: &Links) -> BTreeMap<usize, DumpId> {
+    fn filled(&self, entries: &[Entry], links: &Links) -> BTreeMap<Place, DumpId> {
         let wanted = self.jobs.iter().filter(|job| job.wanted).map(|job| job.entry);
-        let wanted: Vec<usize> = wanted.chain(self.prelude.iter().copied()).collect();
+        let wanted: Vec<Place> = wanted.chain(self.prelude.iter().copied()).collect();
         let statistics = wanted.iter().map(|place| &entries[*place]);
         let known: HashSet<DumpId> = statistics
             .filter(|entry| entry.desc == Desc::StatisticsData)
             .flat_map(|entry| entry.dependencies.iter().copied())
             .collect();
-        let table_of = |place: usize| {
+        let table_of = |place: Place| {
             let data = &entries[place];
             let table = *links.table_of.get(&data.dump_id)?;
             // Rows of a foreign table are elsewhere. A table without an entry belongs to an
@@ -92,10 +92,10 @@ impl Tree {
     /// first: those that this restore creates, and those whose partitions are all filled.
     fn wholes(
         &self,
-        filled: &BTreeMap<usize, DumpId>,
+        filled: &BTreeMap<Place, DumpId>,
         created: &HashSet<DumpId>,
         entries: &[Entry],
-    ) -> Vec<(usize, DumpId)> {
+    ) -> Vec<(Place, DumpId)> {
         let filled: HashSet<DumpId> = filled.values().copied().collect();
         let mut heights: HashMap<DumpId, usize> = HashMap::new();
         for table in &filled {
@@ -112,9 +112,7 @@ impl Tree {
             let mut parts = self.parts.get(whole).into_iter().flatten();
             parts.all(|part| filled.contains(part) || heights.contains_key(part))
         };
-        let mut wholes: Vec<(usize, usize, DumpId)> = entries
-            .iter()
-            .enumerate()
+        let mut wholes: Vec<(usize, Place, DumpId)> = placed(entries)
             .filter_map(|(place, entry)| {
                 let id = entry.dump_id;
                 let height = *heights.get(&id)?;
@@ -159,7 +157,7 @@ mod tests {
     }
 
     fn plan(entries: &[Entry], wanted: impl Fn(&Entry) -> bool, in_order: bool) -> Plan {
-        let mut order: Vec<usize> = (0..entries.len()).collect();
+        let mut order: Vec<Place> = (0..entries.len()).map(Place).collect();
         let sections = [Section::PreData, Section::Data, Section::PostData];
         order.sort_by_key(|place| sections.iter().position(|s| *s == entries[*place].section));
         let options = PlanBuildOptions {
@@ -167,7 +165,7 @@ mod tests {
             analyze: true,
             ..PlanBuildOptions::default()
         };
-        let wanted = |place: usize| wanted(&entries[place]);
+        let wanted = |place: Place| wanted(&entries[place]);
         Plan::new(entries, &order, wanted, |_| Pass::Main, |_| None, options)
     }
 
@@ -232,7 +230,7 @@ mod tests {
         let mut schedule = Schedule::new(&plan(&entries, |_| true, false), |_| false);
         let mut order = Vec::new();
         while let Some(id) = schedule.take() {
-            order.push((entries[schedule.job(id).entry].dump_id.0, schedule.job(id).step));
+            order.push((entries[schedule.job(id).entry.0].dump_id.0, schedule.job(id).step));
             schedule.finish(id);
         }
         let place = |id: i32, step: Step| {

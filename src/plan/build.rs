@@ -7,7 +7,7 @@ use super::attach::attached_in;
 use super::rank::{Chains, ends_first, rank};
 use super::tree::Tree;
 use super::{Job, JobId, LockMode, Step, micros};
-use crate::archive::{Desc, DumpId, Entry, Section};
+use crate::archive::{Desc, DumpId, Entry, Place, Section, placed};
 use crate::select::{Pass, is_partitioned};
 use crate::sql::constraint;
 
@@ -15,7 +15,7 @@ use crate::sql::constraint;
 #[derive(Clone, Debug, Default)]
 pub struct Plan {
     /// Places in the TOC of the entries that one session restores first, in this order.
-    pub prelude: Vec<usize>,
+    pub prelude: Vec<Place>,
     /// The rest.
     pub jobs: Vec<Job>,
 }
@@ -43,10 +43,10 @@ impl Plan {
     #[must_use]
     pub fn new(
         entries: &[Entry],
-        order: &[usize],
-        wanted: impl Fn(usize) -> bool,
-        pass: impl Fn(usize) -> Pass,
-        size: impl Fn(usize) -> Option<u64>,
+        order: &[Place],
+        wanted: impl Fn(Place) -> bool,
+        pass: impl Fn(Place) -> Pass,
+        size: impl Fn(Place) -> Option<u64>,
         options: PlanBuildOptions,
     ) -> Self {
         let mut plan = Self::default();
@@ -254,7 +254,7 @@ pub(super) fn recurses(entry: &Entry) -> bool {
 /// Lookups by dump ID.
 pub(super) struct Links {
     /// Places in the TOC by dump ID.
-    places: HashMap<DumpId, usize>,
+    places: HashMap<DumpId, Place>,
     /// The TABLE DATA entries of a TABLE entry: one, or one for each part of the rows.
     data_of: HashMap<DumpId, Vec<DumpId>>,
     /// The TABLE entry of a TABLE DATA entry.
@@ -267,7 +267,7 @@ pub(super) struct Links {
 
 impl Links {
     pub(super) fn new(entries: &[Entry]) -> Self {
-        let places = entries.iter().enumerate().map(|(place, e)| (e.dump_id, place)).collect();
+        let places = placed(entries).map(|(place, e)| (e.dump_id, place)).collect();
         let mut data_of: HashMap<_, Vec<_>> = HashMap::new();
         let mut table_of = HashMap::new();
         for entry in entries.iter().filter(|entry| entry.desc == Desc::TableData) {
@@ -359,9 +359,16 @@ mod tests {
             [(true, &[0][..], &[2, 1][..]), (false, &[0, 1], &[2])]
         {
             let options = PlanBuildOptions { strictly_in_order, ..PlanBuildOptions::default() };
-            let plan = Plan::new(&entries, &[0, 2, 1], |_| true, |_| Pass::Main, |_| None, options);
-            assert_eq!(plan.prelude, prelude);
-            assert_eq!(plan.jobs.iter().map(|job| job.entry).collect::<Vec<_>>(), rest);
+            let plan = Plan::new(
+                &entries,
+                &[0, 2, 1].map(Place),
+                |_| true,
+                |_| Pass::Main,
+                |_| None,
+                options,
+            );
+            assert_eq!(plan.prelude.iter().map(|place| place.0).collect::<Vec<_>>(), prelude);
+            assert_eq!(plan.jobs.iter().map(|job| job.entry.0).collect::<Vec<_>>(), rest);
         }
     }
 
@@ -377,7 +384,7 @@ mod tests {
             acl(3, "SET SESSION AUTHORIZATION a;\nGRANT USAGE ON SCHEMA s TO b;\n"),
             acl(4, "GRANT USAGE ON SCHEMA r TO b;\n"),
         ];
-        let order = [0, 1, 2, 3];
+        let order = [0, 1, 2, 3].map(Place);
         let options = PlanBuildOptions::default();
         let plan = Plan::new(&entries, &order, |_| true, |_| Pass::Acl, |_| None, options);
         let after: Vec<_> = plan.jobs.iter().map(|job| job.after.as_slice()).collect();
@@ -395,7 +402,14 @@ mod tests {
         for steps_from in [None, Some(0)] {
             let options =
                 PlanBuildOptions { not_valid: true, steps_from, ..PlanBuildOptions::default() };
-            let plan = Plan::new(&entries, &[0, 1, 2], |_| true, |_| Pass::Main, |_| None, options);
+            let plan = Plan::new(
+                &entries,
+                &[0, 1, 2].map(Place),
+                |_| true,
+                |_| Pass::Main,
+                |_| None,
+                options,
+            );
             let steps: Vec<Step> = plan.jobs.iter().map(|job| job.step).collect();
             assert_eq!(steps, [Step::AddNotValid, Step::Entire]);
         }

@@ -37,7 +37,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::archive::DumpId;
+use crate::archive::{DumpId, Place};
 use crate::select::Pass;
 
 /// A job's place in [`Plan::jobs`].
@@ -83,7 +83,7 @@ impl Step {
 #[derive(Clone, Debug)]
 pub struct Job {
     /// The entry's place in the TOC.
-    pub entry: usize,
+    pub entry: Place,
     /// The step of the entry.
     pub step: Step,
     /// Whether there is anything to do. Unwanted entries stay in the plan because a wanted one may

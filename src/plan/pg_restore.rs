@@ -19,7 +19,7 @@ use std::time::Duration;
 use super::build::Links;
 use super::simulate::{Dispatcher, Simulation, run};
 use super::{JobId, Plan};
-use crate::archive::{Desc, DumpId, Entry, Section};
+use crate::archive::{Desc, DumpId, Entry, Place, Section};
 use crate::select::Pass;
 
 /// An entry as pg_restore sees it.
@@ -57,8 +57,8 @@ pub fn simulate_pg_restore(
     cost: impl Fn(JobId) -> Duration,
 ) -> Simulation {
     // The steps of an entry are one job here.
-    let mut places: Vec<usize> = Vec::new();
-    let mut costs: HashMap<usize, Duration> = HashMap::new();
+    let mut places: Vec<Place> = Vec::new();
+    let mut costs: HashMap<Place, Duration> = HashMap::new();
     let jobs = plan.jobs.iter().enumerate().filter(|(_, job)| !job.step.is_analyze());
     for (number, job) in jobs {
         if !costs.contains_key(&job.entry) {
@@ -71,7 +71,7 @@ pub fn simulate_pg_restore(
 }
 
 impl PgRestore {
-    fn new(plan: &Plan, entries: &[Entry], places: &[usize]) -> Self {
+    fn new(plan: &Plan, entries: &[Entry], places: &[Place]) -> Self {
         let links = Links::new(entries);
         let own = plan.jobs.iter().map(|job| (job.entry, job)).collect::<HashMap<_, _>>();
         let mut items: Vec<SimulatedItem> = places
@@ -219,8 +219,8 @@ mod tests {
     /// second.
     fn spans_with(workers: usize, more: &[Entry]) -> Vec<(u64, u64)> {
         let entries = archive(more);
-        let order: Vec<usize> = (0..entries.len()).collect();
-        let size = |place: usize| [0, 0, 100, 1].get(place).copied();
+        let order: Vec<Place> = (0..entries.len()).map(Place).collect();
+        let size = |place: Place| [0, 0, 100, 1].get(place.0).copied();
         let plan = Plan::new(
             &entries,
             &order,
@@ -229,7 +229,7 @@ mod tests {
             size,
             PlanBuildOptions::default(),
         );
-        let cost = |id: JobId| match entries[plan.jobs[id.0].entry].desc {
+        let cost = |id: JobId| match entries[plan.jobs[id.0].entry.0].desc {
             Desc::TableData => Duration::ZERO,
             _ => Duration::from_secs(1),
         };

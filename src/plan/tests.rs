@@ -1,12 +1,13 @@
 //! Jobs for tests.
 
 use super::{Job, Step};
+use crate::archive::Place;
 use crate::select::Pass;
 
 /// A wanted job of the main pass that waits for nothing.
 pub(crate) fn job(entry: usize) -> Job {
     Job {
-        entry,
+        entry: Place(entry),
         step: Step::Entire,
         wanted: true,
         pass: Pass::Main,

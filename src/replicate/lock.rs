@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::error::chain;
 use crate::server::{
-    self, AdvisoryLock, Backend, LockSharing, Session, SessionSettings, Target, USED_EVERY,
+    self, AdvisoryLock, Backend, LockSharing, Retry, Session, SessionSettings, Target, USED_EVERY,
     once_ready,
 };
 
@@ -212,12 +212,12 @@ impl TargetLock {
 }
 
 impl LockError {
-    /// Whether a retry may succeed.
+    /// Whether, and how, it is tried again.
     #[must_use]
-    pub fn is_passing(&self) -> bool {
+    pub fn retry(&self) -> Retry {
         match self {
-            Self::Taken { .. } => true,
-            Self::Target(error) => error.is_passing(),
+            Self::Taken { .. } => Retry::LaterAttempt,
+            Self::Target(error) => error.retry(),
         }
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use crate::server::{
-    self, CancelHandle, Notices, Session, SessionSettings, Target, TransactionStatus,
+    self, CancelHandle, Notices, Retry, Session, SessionSettings, Target, TransactionStatus,
 };
 use crate::sql::split::script::{self, SplitError, Statement};
 
@@ -87,13 +87,13 @@ impl std::fmt::Display for State<'_> {
 }
 
 impl FileError {
-    /// Whether a retry may succeed.
+    /// Whether, and how, it is tried again.
     #[must_use]
-    pub fn is_passing(&self) -> bool {
+    pub fn retry(&self) -> Retry {
         match self {
-            Self::Statement { source, .. } | Self::Connect { source, .. } => source.is_passing(),
-            Self::Stopped { .. } => true,
-            Self::Read { .. } | Self::Script { .. } | Self::OpenTransaction { .. } => false,
+            Self::Statement { source, .. } | Self::Connect { source, .. } => source.retry(),
+            Self::Stopped { .. } => Retry::LaterAttempt,
+            Self::Read { .. } | Self::Script { .. } | Self::OpenTransaction { .. } => Retry::Never,
         }
     }
 }

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use crate::restore::event::{EntryRef, Event, Outcome};
+use crate::restore::event::{EntryRef, Event, LaneId, Outcome};
 
 use super::{units, wording};
 
@@ -34,7 +34,7 @@ pub(super) struct Board {
     failed: u64,
     /// Totals of the finished entries.
     ended: Amounts,
-    lanes: BTreeMap<usize, BoardRow>,
+    lanes: BTreeMap<LaneId, BoardRow>,
     /// One more than the highest lane used so far.
     width: usize,
     step: Option<String>,
@@ -181,9 +181,9 @@ impl Board {
         }
     }
 
-    fn works(&mut self, number: usize, lane: BoardRow) {
-        self.width = self.width.max(number.saturating_add(1));
-        self.lanes.insert(number, lane);
+    fn works(&mut self, id: LaneId, lane: BoardRow) {
+        self.width = self.width.max(id.0.saturating_add(1));
+        self.lanes.insert(id, lane);
     }
 
     /// The lines to write above the bars, new since the last call.
@@ -249,11 +249,12 @@ impl Board {
     fn lane_texts(&self, now: Duration, size: Size) -> Vec<String> {
         let room = size.lines.saturating_sub(OTHER_LINES);
         let shown = if self.width <= room { self.width } else { room.saturating_sub(1) };
-        let text = |number| self.lanes.get(&number).map(|lane| lane.text(now, size.columns));
+        let text =
+            |number| self.lanes.get(&LaneId(number)).map(|lane| lane.text(now, size.columns));
         let mut texts: Vec<String> =
             (0..shown).map(|number| text(number).unwrap_or_default()).collect();
         if shown < self.width {
-            let others = self.lanes.range(shown..).count() as u64;
+            let others = self.lanes.range(LaneId(shown)..).count() as u64;
             texts.push(format!("  … and {}", units::plural(others, "session", "sessions")));
         }
         texts

@@ -53,7 +53,7 @@ pub(super) fn write(event: &Event, format: LogFormat) {
                 kind = json.then_some(desc.as_str()),
                 schema = schema.as_deref().filter(|_| json),
                 name = json.then_some(name.as_str()),
-                lane,
+                lane = lane.0,
                 data_bytes,
                 "{} {}",
                 wording::label(entry),
@@ -71,7 +71,7 @@ pub(super) fn write(event: &Event, format: LogFormat) {
         | Event::Left { .. }
         | Event::NotChecked { .. } => {}
         Event::Joined { entry, lane } => {
-            at!(level, entry.dump_id, lane, "{}: one more session", wording::label(entry));
+            at!(level, entry.dump_id, lane = lane.0, "{}: one more session", wording::label(entry));
         }
         Event::Analyzed { entry, lane, failure, duration } => {
             let EntryRef { dump_id, desc, schema, name } = entry;
@@ -87,7 +87,7 @@ pub(super) fn write(event: &Event, format: LogFormat) {
                 kind = json.then_some(desc.as_str()),
                 schema = schema.as_deref().filter(|_| json),
                 name = json.then_some(name.as_str()),
-                lane,
+                lane = lane.0,
                 outcome = json.then_some(word),
                 seconds = thousandths(*duration),
                 sqlstate = failure.and_then(|failure| failure.sqlstate.as_deref()),
@@ -106,7 +106,7 @@ pub(super) fn write(event: &Event, format: LogFormat) {
                 kind = json.then_some(desc.as_str()),
                 schema = schema.as_deref().filter(|_| json),
                 name = json.then_some(name.as_str()),
-                lane,
+                lane = lane.0,
                 outcome = json.then_some(word),
                 rows = some(*rows),
                 bytes = some(*bytes),
@@ -241,7 +241,7 @@ mod tests {
 
     use super::*;
     use crate::report::tests::entry;
-    use crate::restore::event::Cause;
+    use crate::restore::event::{Cause, LaneId};
 
     #[derive(Clone, Default)]
     struct Lines(Arc<Mutex<Vec<u8>>>);
@@ -295,7 +295,7 @@ mod tests {
     fn finished(entry: EntryRef, outcome: Outcome) -> Event {
         Event::Finished {
             entry,
-            lane: 1,
+            lane: LaneId(1),
             outcome,
             rows: 10,
             bytes: 2000,
@@ -366,12 +366,14 @@ mod tests {
     #[test]
     fn small_entry_is_debug_and_large_one_info() {
         let comment = entry(12, "COMMENT", "users");
-        let started = |entry| Event::Started { entry, again: false, lane: 0, data_bytes: None };
+        let started =
+            |entry| Event::Started { entry, again: false, lane: LaneId(0), data_bytes: None };
         assert_eq!(json(&started(comment))["level"], "DEBUG");
         let line = json(&started(users()));
         assert_eq!(line["level"], "INFO");
         assert_eq!(line["fields"]["message"], "TABLE DATA public.users started");
-        let again = Event::Started { entry: users(), again: true, lane: 0, data_bytes: None };
+        let again =
+            Event::Started { entry: users(), again: true, lane: LaneId(0), data_bytes: None };
         assert_eq!(json(&again)["fields"]["message"], "TABLE DATA public.users continued");
     }
 

@@ -142,13 +142,21 @@ mod tests {
     use crate::archive::{Desc, Entry};
     use crate::plan::Step;
     use crate::report::tests::entry;
-    use crate::restore::event::Events;
+    use crate::restore::event::{Events, LaneId};
 
     fn index(seconds: u64) -> [Event; 3] {
         let duration = Duration::from_secs(seconds);
         let finished = |entry| {
             let outcome = Outcome::Done;
-            Event::Finished { entry, lane: 0, outcome, rows: 0, bytes: 0, read: 0, duration }
+            Event::Finished {
+                entry,
+                lane: LaneId(0),
+                outcome,
+                rows: 0,
+                bytes: 0,
+                read: 0,
+                duration,
+            }
         };
         let (rows, bytes, format) = (0, 0, None);
         [

@@ -5,7 +5,7 @@ use crate::error::chain;
 use crate::restore::event::{Cause, Failure};
 use crate::restore::points::StagePoint;
 use crate::server::sqlstate::CONNECTION_FAILURE;
-use crate::server::{ServerError, SessionError as TargetError};
+use crate::server::{Retry, ServerError, SessionError as TargetError};
 
 /// Result of a restore.
 pub type Result<T, E = RestoreError> = std::result::Result<T, E>;
@@ -165,6 +165,14 @@ impl WorkError {
         }
     }
 
+    /// Whether, and how, the work is tried again.
+    pub(crate) fn retry(&self) -> Retry {
+        match self {
+            Self::Target(error) | Self::Row { source: error, .. } => error.retry(),
+            Self::Archive(_) | Self::Other(_) => Retry::Never,
+        }
+    }
+
     /// The failure to report, without its cause, which depends on the other entries.
     pub(crate) fn failure(&self) -> Failure {
         match self.server() {
@@ -180,7 +188,7 @@ impl WorkError {
             },
             None => Failure {
                 message: chain(self),
-                sqlstate: self.is_passing().then(|| CONNECTION_FAILURE.to_owned()),
+                sqlstate: self.retry().is_at_once().then(|| CONNECTION_FAILURE.to_owned()),
                 ..Failure::default()
             },
         }

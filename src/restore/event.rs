@@ -59,6 +59,16 @@ impl From<&Entry> for EntryRef {
     }
 }
 
+/// One of a restore's sessions, from 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
+pub struct LaneId(pub usize);
+
+impl LaneId {
+    /// The session that is opened first.
+    pub const FIRST: Self = Self(0);
+}
+
 /// The outcome of an entry.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "outcome")]
@@ -194,8 +204,8 @@ pub enum Event {
         entry: EntryRef,
         /// Whether it was started before: this is its second step, or another way to restore it.
         again: bool,
-        /// The session that does it, from 0.
-        lane: usize,
+        /// The session that does it.
+        lane: LaneId,
         /// Bytes of the entry's data in the archive (compressed), if known.
         data_bytes: Option<u64>,
     },
@@ -205,14 +215,14 @@ pub enum Event {
         /// The entry.
         entry: EntryRef,
         /// The session that helps.
-        lane: usize,
+        lane: LaneId,
     },
     /// A session has stopped helping, just before the entry is finished.
     Left {
         /// The entry.
         dump_id: i32,
         /// The session that helped.
-        lane: usize,
+        lane: LaneId,
     },
     /// The first step of a two-step entry is done: the session is free, but the entry is not
     /// finished.
@@ -220,7 +230,7 @@ pub enum Event {
         /// The entry.
         dump_id: i32,
         /// The session that did the step.
-        lane: usize,
+        lane: LaneId,
     },
     /// A foreign key was added without checking its rows, as requested. Its entry is also reported
     /// as finished.
@@ -234,7 +244,7 @@ pub enum Event {
         /// The table's entry, with `ANALYZE` as its kind.
         entry: EntryRef,
         /// The session that did it.
-        lane: usize,
+        lane: LaneId,
         /// Why they were not gathered, if they were not.
         failure: Option<Failure>,
         /// Wall time.
@@ -257,7 +267,7 @@ pub enum Event {
         /// The entry.
         entry: EntryRef,
         /// The session that did it.
-        lane: usize,
+        lane: LaneId,
         /// How it ended.
         outcome: Outcome,
         /// Rows (or large objects) the server stored.

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::archive::objects::listed_objects;
-use crate::archive::{self, Desc, DumpId, Entry, Toc};
+use crate::archive::{self, Desc, DumpId, Entry, Place, Toc, placed};
 use crate::plan::history::RowFormat;
 use crate::restore::event::Events;
 use crate::restore::options::{RestoreOptions, Transactions};
@@ -29,7 +29,7 @@ pub(crate) struct Facts {
     /// Whether any definition is restored, rather than data only.
     pub(crate) with_schema: bool,
     /// The row formats that earlier runs favour, by the place of a table's data.
-    pub(crate) formats: HashMap<usize, RowFormat>,
+    pub(crate) formats: HashMap<Place, RowFormat>,
     pub(crate) events: Events,
     /// The largest number of sessions that could all find work.
     pub(crate) most_sessions: usize,
@@ -38,23 +38,23 @@ pub(crate) struct Facts {
 }
 
 impl Facts {
-    pub(crate) fn entry(&self, place: usize) -> &Entry {
-        &self.toc.entries[place]
+    pub(crate) fn entry(&self, place: Place) -> &Entry {
+        self.toc.at(place)
     }
 
-    pub(crate) fn want(&self, place: usize) -> Want {
-        self.wants[place]
+    pub(crate) fn want(&self, place: Place) -> Want {
+        self.wants[place.0]
     }
 
     /// Whether anything of the entry is wanted.
-    pub(crate) fn is_wanted(&self, place: usize) -> bool {
-        let want = self.wants[place];
+    pub(crate) fn is_wanted(&self, place: Place) -> bool {
+        let want = self.wants[place.0];
         want.schema || want.data || want.stats
     }
 
     /// Whether the entry's data in the archive is wanted.
-    pub(crate) fn wants_archived_data(&self, place: usize) -> bool {
-        self.wants[place].data && self.entry(place).had_dumper
+    pub(crate) fn wants_archived_data(&self, place: Place) -> bool {
+        self.wants[place.0].data && self.entry(place).had_dumper
     }
 
     /// The entry that lists this entry's large objects: for BLOBS and ACL entries, the BLOB
@@ -102,7 +102,7 @@ impl Facts {
     }
 
     /// Whether an entry holds the rows of a table that several sessions could load.
-    pub(crate) fn is_large(&self, place: usize) -> bool {
+    pub(crate) fn is_large(&self, place: Place) -> bool {
         let entry = self.entry(place);
         let size = self.random.as_ref().and_then(|random| random.size(entry));
         entry.desc == Desc::TableData && self.split_size(size).is_some()
@@ -122,11 +122,10 @@ impl Facts {
 
     /// Whether a server crash would leave what is restored, if it was made durable.
     pub(crate) fn survives_a_crash(&self) -> bool {
-        let is_kept = |(place, entry): (usize, &Entry)| {
+        let is_kept = |(place, entry): (Place, &Entry)| {
             let fills = matches!(entry.desc, Desc::TableData | Desc::SequenceSet);
             !(self.is_wanted(place) && fills && self.is_unlogged(entry))
         };
-        self.options.transactions == Transactions::None
-            && self.toc.entries.iter().enumerate().all(is_kept)
+        self.options.transactions == Transactions::None && placed(&self.toc.entries).all(is_kept)
     }
 }

@@ -4,10 +4,10 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::archive::{Desc, DumpId, Entry, Section};
+use crate::archive::{Desc, DumpId, Entry, Place, Section};
 use crate::plan::history::RowFormat;
 use crate::restore::error::WorkError;
-use crate::restore::event::{Cause, EntryRef, Event, Failure, Outcome};
+use crate::restore::event::{Cause, EntryRef, Event, Failure, LaneId, Outcome};
 use crate::restore::facts::Facts;
 use crate::restore::server_state::ServerState;
 use crate::server::sqlstate::is_missing_object;
@@ -33,25 +33,25 @@ struct Entries {
     /// Entries that failed with an accepted error.
     tolerated: HashSet<DumpId>,
     /// Entries that were started, by place.
-    started: HashSet<usize>,
+    started: HashSet<Place>,
     /// Entries that are finished, by place.
-    finished: HashSet<usize>,
+    finished: HashSet<Place>,
     /// Finished entries whose rows are in the database.
-    loaded: HashSet<usize>,
+    loaded: HashSet<Place>,
     /// Entries that are done, with the rows the server stored and the bytes sent to it.
-    restored: HashMap<usize, (u64, u64)>,
+    restored: HashMap<Place, (u64, u64)>,
     /// The format in which rows are sent, by the place of a table's data.
-    formats: HashMap<usize, RowFormat>,
+    formats: HashMap<Place, RowFormat>,
     /// Time that other sessions have spent helping with a table's rows.
     helped: HashMap<DumpId, Duration>,
     /// The outcome of the first step of two-step entries, by place.
-    first_steps: HashMap<usize, FirstStep>,
+    first_steps: HashMap<Place, FirstStep>,
     /// Entries done in a transaction that is still open, with their rows.
-    uncommitted: Vec<(usize, u64)>,
+    uncommitted: Vec<(Place, u64)>,
     /// Tables whose rows could not be loaded, with the entry of the rows.
     rows_failed: HashMap<DumpId, DumpId>,
     /// Places of entries to be retried when everything else is done.
-    postponed: HashSet<usize>,
+    postponed: HashSet<Place>,
     /// Whether entries are no longer postponed.
     last_attempt: bool,
     /// Failures that count as errors.
@@ -72,7 +72,7 @@ pub(crate) enum FirstStep {
 /// How the work on an entry ended.
 #[derive(Debug)]
 pub(crate) struct Finished {
-    pub(crate) lane: usize,
+    pub(crate) lane: LaneId,
     pub(crate) outcome: Outcome,
     pub(crate) rows: u64,
     pub(crate) bytes: u64,
@@ -85,7 +85,7 @@ pub(crate) struct Finished {
 impl Default for Finished {
     fn default() -> Self {
         Self {
-            lane: 0,
+            lane: LaneId::FIRST,
             outcome: Outcome::Done,
             rows: 0,
             bytes: 0,
@@ -107,7 +107,7 @@ impl Ledger {
     }
 
     /// Reports that a session works on an entry.
-    pub(crate) fn tell_started(&self, place: usize, lane: usize, data_bytes: Option<u64>) {
+    pub(crate) fn tell_started(&self, place: Place, lane: LaneId, data_bytes: Option<u64>) {
         let again = !self.entries().started.insert(place);
         let entry = EntryRef::from(self.facts.entry(place));
         self.facts.events.send(Event::Started { entry, again, lane, data_bytes });
@@ -200,7 +200,7 @@ impl Ledger {
     }
 
     /// Reports an entry as finished, which happens exactly once for each wanted entry.
-    pub(crate) fn finish(&self, place: usize, done: Finished) {
+    pub(crate) fn finish(&self, place: Place, done: Finished) {
         let entry = self.facts.entry(place);
         {
             let mut entries = self.entries();
@@ -240,26 +240,26 @@ impl Ledger {
     }
 
     /// Records that an earlier run loaded an entry's rows.
-    pub(crate) fn note_loaded(&self, place: usize) {
+    pub(crate) fn note_loaded(&self, place: Place) {
         self.entries().loaded.insert(place);
     }
 
     /// Whether an entry's rows are in the database.
-    pub(crate) fn is_loaded(&self, place: usize) -> bool {
+    pub(crate) fn is_loaded(&self, place: Place) -> bool {
         self.entries().loaded.contains(&place)
     }
 
     /// The rows that the server stored of an entry and the bytes sent to it, if it is done.
-    pub(crate) fn restored(&self, place: usize) -> Option<(u64, u64)> {
+    pub(crate) fn restored(&self, place: Place) -> Option<(u64, u64)> {
         self.entries().restored.get(&place).copied()
     }
 
     /// Records the format in which a table's rows are sent.
-    pub(crate) fn note_format(&self, place: usize, format: RowFormat) {
+    pub(crate) fn note_format(&self, place: Place, format: RowFormat) {
         self.entries().formats.insert(place, format);
     }
 
-    pub(crate) fn format(&self, place: usize) -> Option<RowFormat> {
+    pub(crate) fn format(&self, place: Place) -> Option<RowFormat> {
         self.entries().formats.get(&place).copied()
     }
 
@@ -273,27 +273,27 @@ impl Ledger {
         self.entries().helped.get(&rows).copied().unwrap_or_default()
     }
 
-    pub(crate) fn set_first_step(&self, place: usize, outcome: FirstStep) {
+    pub(crate) fn set_first_step(&self, place: Place, outcome: FirstStep) {
         self.entries().first_steps.insert(place, outcome);
     }
 
     /// The outcome of an entry's first step, if that has ended.
-    pub(crate) fn first_step(&self, place: usize) -> Option<FirstStep> {
+    pub(crate) fn first_step(&self, place: Place) -> Option<FirstStep> {
         self.entries().first_steps.get(&place).copied()
     }
 
     /// Postpones an entry, unless each gets its last attempt now. Returns whether it is postponed.
-    pub(crate) fn postpone(&self, place: usize) -> bool {
+    pub(crate) fn postpone(&self, place: Place) -> bool {
         let mut entries = self.entries();
         !entries.last_attempt && entries.postponed.insert(place)
     }
 
-    pub(crate) fn is_postponed(&self, place: usize) -> bool {
+    pub(crate) fn is_postponed(&self, place: Place) -> bool {
         self.entries().postponed.contains(&place)
     }
 
     /// Whether an entry was postponed; it no longer is.
-    pub(crate) fn take_postponed(&self, place: usize) -> bool {
+    pub(crate) fn take_postponed(&self, place: Place) -> bool {
         self.entries().postponed.remove(&place)
     }
 
@@ -342,15 +342,15 @@ impl Ledger {
     }
 
     /// A wanted entry that is not finished, if there is one.
-    pub(crate) fn unfinished(&self) -> Option<usize> {
+    pub(crate) fn unfinished(&self) -> Option<Place> {
         let entries = self.entries();
-        let mut places = 0..self.facts.wants.len();
+        let mut places = self.facts.toc.places();
         places.find(|place| self.facts.is_wanted(*place) && !entries.finished.contains(place))
     }
 
     /// Finishes every remaining wanted entry as not reached.
     pub(crate) fn finish_rest(&self, reason: &str) {
-        for place in 0..self.facts.wants.len() {
+        for place in self.facts.toc.places() {
             if self.facts.is_wanted(place) && !self.entries().finished.contains(&place) {
                 let outcome = Outcome::Skipped { reason: reason.to_owned() };
                 self.finish(place, Finished { outcome, ..Finished::default() });

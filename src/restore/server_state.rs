@@ -9,6 +9,7 @@ use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::archive::{Desc, DumpId, Entry};
 use crate::restore::error::{RestoreError, Result, WorkError};
+use crate::restore::event::LaneId;
 use crate::restore::facts::Facts;
 use crate::server::CancelHandle;
 use crate::server::life::ServerLife;
@@ -33,7 +34,7 @@ pub(crate) struct ServerState {
     /// Whether we may choose the number of parallel workers of an index build.
     workers_are_ours: AtomicBool,
     /// A cancel handle for each session.
-    cancels: Mutex<HashMap<usize, CancelHandle>>,
+    cancels: Mutex<HashMap<LaneId, CancelHandle>>,
     /// Read-locked while related transactions of several sessions are committed; to end the restore
     /// early, the write lock is needed.
     commits: RwLock<()>,
@@ -166,7 +167,7 @@ impl ServerState {
     }
 
     /// Records how to cancel what a new session runs.
-    pub(crate) fn note_session(&self, lane: usize, handle: CancelHandle) {
+    pub(crate) fn note_session(&self, lane: LaneId, handle: CancelHandle) {
         self.cancels.lock().unwrap_or_else(PoisonError::into_inner).insert(lane, handle);
     }
 

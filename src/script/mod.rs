@@ -22,7 +22,7 @@ use std::collections::HashMap;
 use std::io::Write;
 
 use crate::archive::encoding::Encoding;
-use crate::archive::{self, Data, Desc, DumpId, Entry};
+use crate::archive::{self, Data, Desc, DumpId, Entry, Place};
 use crate::restore::event::{Event, Events};
 use crate::select::{self, Pass, Want};
 use crate::statements::{SessionState, StatementError, Style, drop_object, fixed_settings};
@@ -99,8 +99,8 @@ pub struct Verbose<'a> {
 pub struct ScriptSelection<'a> {
     /// All entries of the archive.
     pub entries: &'a [Entry],
-    /// Indexes into `entries`, in the order of the restore.
-    pub order: &'a [usize],
+    /// The places of `entries`, in the order of the restore.
+    pub order: &'a [Place],
     /// What is wanted of each of `entries`.
     pub wants: &'a [Want],
 }
@@ -108,9 +108,9 @@ pub struct ScriptSelection<'a> {
 impl<'a> ScriptSelection<'a> {
     /// The wanted entries in order.
     fn wanted(self) -> impl DoubleEndedIterator<Item = (&'a Entry, Want)> {
-        self.order.iter().filter_map(move |&index| {
-            let parts = *self.wants.get(index)?;
-            let entry = self.entries.get(index)?;
+        self.order.iter().filter_map(move |&place| {
+            let parts = *self.wants.get(place.0)?;
+            let entry = self.entries.get(place.0)?;
             parts.any().then_some((entry, parts))
         })
     }

@@ -9,7 +9,7 @@ use super::partitions::wholes;
 use super::selection::Selection;
 use super::unwanted::Unwanted;
 use super::want::Want;
-use crate::archive::{Desc, DumpId, Entry};
+use crate::archive::{Desc, DumpId, Entry, Place, placed};
 
 /// How a table is excluded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,11 +52,11 @@ impl Selection {
     }
 
     fn leave(&mut self, entries: &[Entry], left: &LeftOut) {
-        for (place, entry) in entries.iter().enumerate() {
+        for (place, entry) in placed(entries) {
             let Some(reason) = left.reason(entries, entry) else { continue };
-            if self.wants[place].any() {
-                self.wants[place] = Want::default();
-                self.reasons[place] = Some(reason);
+            if self.wants[place.0].any() {
+                self.wants[place.0] = Want::default();
+                self.reasons[place.0] = Some(reason);
             }
         }
     }
@@ -66,23 +66,23 @@ impl Selection {
     /// entry.
     pub fn leave_out_present(&mut self, entries: &[Entry], is_there: impl Fn(&Entry) -> bool) {
         let mut domains = HashSet::new();
-        for (place, entry) in entries.iter().enumerate() {
-            if self.wants[place].any() && is_there(entry) {
-                self.wants[place] = Want::default();
-                self.reasons[place] = Some(Unwanted::Present);
+        for (place, entry) in placed(entries) {
+            if self.wants[place.0].any() && is_there(entry) {
+                self.wants[place.0] = Want::default();
+                self.reasons[place.0] = Some(Unwanted::Present);
                 domains.extend((entry.desc == Desc::Domain).then_some(entry.dump_id));
             }
         }
-        for (place, entry) in entries.iter().enumerate() {
+        for (place, entry) in placed(entries) {
             // One that is NOT VALID (`dumpConstraint` in `pg_dump.c`).
             let is_of_domain =
                 entry.desc == Desc::CheckConstraint && entry.defn.starts_with("ALTER DOMAIN ");
             if is_of_domain
-                && self.wants[place].any()
+                && self.wants[place.0].any()
                 && entry.dependencies.iter().any(|id| domains.contains(id))
             {
-                self.wants[place] = Want::default();
-                self.reasons[place] = Some(Unwanted::ParentUnwanted);
+                self.wants[place.0] = Want::default();
+                self.reasons[place.0] = Some(Unwanted::ParentUnwanted);
             }
         }
     }
@@ -90,14 +90,14 @@ impl Selection {
 
 /// The excluded entries by dump ID, each with the entry that excludes it: a table, unless entries
 /// of other kinds are excluded.
-struct LeftOut(HashMap<DumpId, (Leave, usize)>);
+struct LeftOut(HashMap<DumpId, (Leave, Place)>);
 
 impl LeftOut {
     fn find(entries: &[Entry], how: impl Fn(&Entry) -> Option<Leave>) -> Self {
-        let places: HashMap<DumpId, usize> =
-            entries.iter().enumerate().map(|(place, entry)| (entry.dump_id, place)).collect();
-        let mut behind: HashMap<DumpId, Vec<usize>> = HashMap::new();
-        for (place, entry) in entries.iter().enumerate() {
+        let places: HashMap<DumpId, Place> =
+            placed(entries).map(|(place, entry)| (entry.dump_id, place)).collect();
+        let mut behind: HashMap<DumpId, Vec<Place>> = HashMap::new();
+        for (place, entry) in placed(entries) {
             for id in &entry.dependencies {
                 behind.entry(*id).or_default().push(place);
             }
@@ -107,9 +107,9 @@ impl LeftOut {
         for (part, whole) in wholes(entries) {
             parts.entry(whole).or_default().push(part);
         }
-        let mut left: HashMap<DumpId, (Leave, usize)> = HashMap::new();
+        let mut left: HashMap<DumpId, (Leave, Place)> = HashMap::new();
         let mut next = Vec::new();
-        for (place, entry) in entries.iter().enumerate() {
+        for (place, entry) in placed(entries) {
             if let Some(leave) = how(entry) {
                 left.insert(entry.dump_id, (leave, place));
                 next.push(entry.dump_id);
@@ -120,7 +120,7 @@ impl LeftOut {
             let mut goes_too = Vec::new();
             for &place in behind.get(&id).into_iter().flatten() {
                 let entry = &entries[place];
-                let is_about_key = keys_and_comments[place];
+                let is_about_key = keys_and_comments[place.0];
                 let goes = match leave {
                     Leave::Absent => true,
                     Leave::Kept => is_own(&entry.desc),
@@ -256,8 +256,8 @@ mod tests {
         let entries = entries();
         let mut selection = select(&entries, &SelectOptions::default(), None).unwrap();
         selection.leave_out(&entries, |table| (table.tag == "answers").then_some(leave));
-        let left = (0..entries.len()).filter(|place| !selection.want(*place).any());
-        left.map(|place| entries[place].dump_id.0).collect()
+        let left = (0..entries.len()).map(Place).filter(|place| !selection.want(*place).any());
+        left.map(|place| entries[place.0].dump_id.0).collect()
     }
 
     #[test]
@@ -287,7 +287,7 @@ mod tests {
         let mut selection = select(&entries, &SelectOptions::default(), None).unwrap();
         selection.leave_out_present(&entries, |entry| entry.desc == Desc::View);
         let left: Vec<_> = selection.unwanted().collect();
-        assert_eq!(left, [(13, &Unwanted::Present), (14, &Unwanted::Present)]);
+        assert_eq!(left, [(Place(13), &Unwanted::Present), (Place(14), &Unwanted::Present)]);
     }
 
     #[test]
@@ -307,7 +307,7 @@ mod tests {
         let mut selection = select(&entries, &SelectOptions::default(), None).unwrap();
         selection.leave_out_present(&entries, |entry| entry.tag == "word");
         let left: Vec<_> = selection.unwanted().collect();
-        assert_eq!(left, [(0, &Unwanted::ParentUnwanted), (1, &Unwanted::Present)]);
+        assert_eq!(left, [(Place(0), &Unwanted::ParentUnwanted), (Place(1), &Unwanted::Present)]);
     }
 
     #[test]
@@ -325,8 +325,8 @@ mod tests {
         for (name, expected) in [("parent", &[1, 2, 3, 4, 5, 6][..]), ("part", &[2, 4, 6])] {
             let mut selection = select(&entries, &SelectOptions::default(), None).unwrap();
             selection.leave_out(&entries, |table| (table.tag == name).then_some(Leave::Kept));
-            let left = (0..entries.len()).filter(|place| !selection.want(*place).any());
-            let left: Vec<i32> = left.map(|place| entries[place].dump_id.0).collect();
+            let left = (0..entries.len()).map(Place).filter(|place| !selection.want(*place).any());
+            let left: Vec<i32> = left.map(|place| entries[place.0].dump_id.0).collect();
             assert_eq!(left, expected);
         }
     }

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::selection::Selection;
 use crate::archive::encoding::shown;
-use crate::archive::{DataLocation, Entry, Section};
+use crate::archive::{DataLocation, Entry, Place, Section};
 
 /// The line of one entry: `dump_id; table_oid oid desc schema name owner`, without a line end.
 ///
@@ -66,9 +66,9 @@ pub struct Listing<'a> {
 
 impl fmt::Display for Listing<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for &index in &self.selection.order {
-            let Some(entry) = self.entries.get(index) else { continue };
-            if self.verbose || self.selection.want(index).any() {
+        for &place in &self.selection.order {
+            let Some(entry) = self.entries.get(place.0) else { continue };
+            if self.verbose || self.selection.want(place).any() {
                 writeln!(f, "{}", ListingLine(entry))?;
             }
             if self.verbose && !entry.dependencies.is_empty() {
@@ -86,9 +86,9 @@ impl<'a> Listing<'a> {
         selection
             .order
             .iter()
-            .filter(move |index| verbose || selection.want(**index).any())
-            .filter_map(move |index| {
-                Some(EntryObject::new(entries.get(*index)?, selection, *index))
+            .filter(move |place| verbose || selection.want(**place).any())
+            .filter_map(move |place| {
+                Some(EntryObject::new(entries.get(place.0)?, selection, *place))
             })
     }
 }
@@ -148,7 +148,7 @@ pub enum DataObject<'a> {
 impl<'a> EntryObject<'a> {
     /// The entry at this place in the TOC, with the decision on it.
     #[must_use]
-    pub fn new(entry: &'a Entry, selection: &Selection, index: usize) -> Self {
+    pub fn new(entry: &'a Entry, selection: &Selection, place: Place) -> Self {
         Self {
             dump_id: entry.dump_id.0,
             section: match entry.section {
@@ -171,8 +171,8 @@ impl<'a> EntryObject<'a> {
                 DataLocation::Offset(offset) => DataObject::Offset { offset: *offset },
                 DataLocation::OffsetNotSet => DataObject::OffsetNotSet,
             },
-            wanted: selection.want(index).any(),
-            unwanted_because: selection.reason(index).map(ToString::to_string),
+            wanted: selection.want(place).any(),
+            unwanted_because: selection.reason(place).map(ToString::to_string),
         }
     }
 }

@@ -7,14 +7,14 @@ use super::names::Missing;
 use super::options::{SelectOptions, UsageError};
 use super::unwanted::Unwanted;
 use super::want::{Chooser, Want};
-use crate::archive::{DumpId, Entry, Section};
+use crate::archive::{DumpId, Entry, Place, Section, placed};
 
 /// Which entries are wanted and in what order. Entries are identified by their place in the TOC.
 #[derive(Clone, Debug)]
 pub struct Selection {
     /// All entries, in the order of a serial restore: as in the TOC, or, with a list file, first
     /// those not listed and then those listed, as listed.
-    pub order: Vec<usize>,
+    pub order: Vec<Place>,
     /// What is wanted of each entry, by its place in the TOC.
     pub wants: Vec<Want>,
     pub(super) reasons: Vec<Option<Unwanted>>,
@@ -48,11 +48,11 @@ pub fn select(
     list: Option<&ListFile>,
 ) -> Result<Selection, SelectError> {
     options.check()?;
-    let by_id: HashMap<DumpId, usize> =
-        entries.iter().enumerate().map(|(index, entry)| (entry.dump_id, index)).collect();
+    let by_id: HashMap<DumpId, Place> =
+        placed(entries).map(|(place, entry)| (entry.dump_id, place)).collect();
     let order = match list {
         Some(list) => listed_order(entries.len(), list, &by_id),
-        None => (0..entries.len()).collect(),
+        None => placed(entries).map(|(place, _)| place).collect(),
     };
     let listed: Option<HashSet<DumpId>> = list.map(|list| list.ids().iter().copied().collect());
 
@@ -61,11 +61,11 @@ pub fn select(
     // An entry without a section (a comment, privileges) is in the section of the entries before
     // it.
     let mut section = Section::PreData;
-    for &index in &order {
-        if entries[index].section != Section::None {
-            section = entries[index].section;
+    for &place in &order {
+        if entries[place].section != Section::None {
+            section = entries[place].section;
         }
-        reasons[index] = chooser.decide(index, section);
+        reasons[place.0] = chooser.decide(place, section);
     }
     let (wants, missing) = chooser.finish();
 
@@ -77,37 +77,37 @@ pub fn select(
 
 /// Entries not listed first (a restore has to count them as done before it looks at the others),
 /// then those listed (`SortTocFromFile` in `pg_backup_archiver.c`).
-fn listed_order(count: usize, list: &ListFile, by_id: &HashMap<DumpId, usize>) -> Vec<usize> {
-    let listed: Vec<usize> = list.ids().iter().filter_map(|id| by_id.get(id).copied()).collect();
+fn listed_order(count: usize, list: &ListFile, by_id: &HashMap<DumpId, Place>) -> Vec<Place> {
+    let listed: Vec<Place> = list.ids().iter().filter_map(|id| by_id.get(id).copied()).collect();
     let mut is_listed = vec![false; count];
-    for &index in &listed {
-        is_listed[index] = true;
+    for &place in &listed {
+        is_listed[place.0] = true;
     }
-    (0..count).filter(|index| !is_listed[*index]).chain(listed).collect()
+    (0..count).map(Place).filter(|place| !is_listed[place.0]).chain(listed).collect()
 }
 
 impl Selection {
     /// The wanted entries, in order.
-    pub fn wanted(&self) -> impl Iterator<Item = usize> {
-        self.order.iter().copied().filter(|index| self.wants[*index].any())
+    pub fn wanted(&self) -> impl Iterator<Item = Place> {
+        self.order.iter().copied().filter(|place| self.wants[place.0].any())
     }
 
     /// The entries that are not restored, in order, each with the reason. Settings (see
     /// [`Want::special`]) are not among them.
-    pub fn unwanted(&self) -> impl Iterator<Item = (usize, &Unwanted)> {
-        self.order.iter().filter_map(|index| Some((*index, self.reason(*index)?)))
+    pub fn unwanted(&self) -> impl Iterator<Item = (Place, &Unwanted)> {
+        self.order.iter().filter_map(|place| Some((*place, self.reason(*place)?)))
     }
 
     /// What is wanted of the entry at this place in the TOC: nothing if there is no such entry.
     #[must_use]
-    pub fn want(&self, index: usize) -> Want {
-        self.wants.get(index).copied().unwrap_or_default()
+    pub fn want(&self, place: Place) -> Want {
+        self.wants.get(place.0).copied().unwrap_or_default()
     }
 
     /// Why the entry at this place in the TOC is not restored. `None` if it is, or is a setting.
     #[must_use]
-    pub fn reason(&self, index: usize) -> Option<&Unwanted> {
-        self.reasons.get(index)?.as_ref()
+    pub fn reason(&self, place: Place) -> Option<&Unwanted> {
+        self.reasons.get(place.0)?.as_ref()
     }
 
     /// The given names that match no entry: worth a warning where they are not an error.

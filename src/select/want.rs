@@ -11,7 +11,7 @@ use super::names::{Missing, NameKind, Names};
 use super::options::SelectOptions;
 use super::unwanted::{Selectors, Unwanted};
 use crate::archive::entry::LOAD_VIA_PARTITION_ROOT;
-use crate::archive::{Desc, DumpId, Entry, Section};
+use crate::archive::{Desc, DumpId, Entry, Place, Section};
 
 /// What of an entry is wanted (`REQ_SCHEMA`, `REQ_DATA`, `REQ_STATS`, `REQ_SPECIAL`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -39,7 +39,7 @@ impl Want {
 pub(super) struct Chooser<'a> {
     options: &'a SelectOptions,
     entries: &'a [Entry],
-    by_id: &'a HashMap<DumpId, usize>,
+    by_id: &'a HashMap<DumpId, Place>,
     listed: Option<&'a HashSet<DumpId>>,
     schemas: Names<'a>,
     exclude_schemas: Names<'a>,
@@ -55,7 +55,7 @@ impl<'a> Chooser<'a> {
     pub(super) fn new(
         options: &'a SelectOptions,
         entries: &'a [Entry],
-        by_id: &'a HashMap<DumpId, usize>,
+        by_id: &'a HashMap<DumpId, Place>,
         listed: Option<&'a HashSet<DumpId>>,
     ) -> Self {
         Self {
@@ -73,13 +73,13 @@ impl<'a> Chooser<'a> {
         }
     }
 
-    /// Decides on the entry at `index` of the entries. `section` is its own, or else that of the
+    /// Decides on the entry at `place`. `section` is its own, or else that of the
     /// last entry before it with a section: entries without a section follow their neighbours.
-    pub(super) fn decide(&mut self, index: usize, section: Section) -> Option<Unwanted> {
-        let entry = &self.entries[index];
+    pub(super) fn decide(&mut self, place: Place, section: Section) -> Option<Unwanted> {
+        let entry = &self.entries[place];
         match self.want(entry, section) {
             Ok(want) => {
-                self.wants[index] = want;
+                self.wants[place.0] = want;
                 None
             }
             Err(reason) => Some(reason),
@@ -159,7 +159,7 @@ impl<'a> Chooser<'a> {
             .iter()
             .filter_map(|id| self.by_id.get(id))
             .filter(|parent| self.entries[**parent].desc != Desc::Acl)
-            .any(|parent| self.wants[*parent] != Want::default());
+            .any(|parent| self.wants[parent.0] != Want::default());
         if wanted { Ok(()) } else { Err(Unwanted::ParentUnwanted) }
     }
 
@@ -198,7 +198,7 @@ impl<'a> Chooser<'a> {
     fn is_statistics_selected(&mut self, entry: &Entry) -> bool {
         let mut selected = false;
         for id in &entry.dependencies {
-            let Some(parent) = self.by_id.get(id).map(|index| &self.entries[*index]) else {
+            let Some(parent) = self.by_id.get(id).map(|place| &self.entries[*place]) else {
                 continue;
             };
             // Not short-circuited: each parent's name counts as found.

@@ -5,7 +5,7 @@ use std::fmt;
 
 use tokio_postgres::error::{DbError, ErrorPosition, Severity};
 
-use super::sqlstate::{self, Class, UNDEFINED_OBJECT, UNIQUE_VIOLATION};
+use super::sqlstate::{Class, UNDEFINED_OBJECT, UNIQUE_VIOLATION};
 
 /// Result of talking to a server.
 pub type Result<T, E = SessionError> = std::result::Result<T, E>;
@@ -118,32 +118,6 @@ impl SessionError {
             Self::Server(error) => error.ends_session(),
             Self::Setting { source, .. } => source.is_connection_lost(),
             _ => false,
-        }
-    }
-
-    /// Whether the same work may succeed minutes later: the connection was lost, or the SQLSTATE
-    /// indicates it.
-    #[must_use]
-    pub fn is_passing(&self) -> bool {
-        self.class() == Class::Retry
-            || self.is_connection_lost()
-            || self.sqlstate().is_some_and(sqlstate::is_passing)
-    }
-
-    /// What to do about it.
-    #[must_use]
-    pub fn class(&self) -> Class {
-        match self {
-            Self::Lost(_) | Self::Network(_) | Self::Timeout(_) => Class::Retry,
-            Self::Connect { source, .. } | Self::Setting { source, .. } => source.class(),
-            Self::Server(error) => error.class(),
-            Self::Params(_)
-            | Self::Tls { .. }
-            | Self::NoPassword
-            | Self::Prompt(_)
-            | Self::NotOurs { .. }
-            | Self::Unsuitable(_) => Class::Fatal,
-            Self::Aborted | Self::Protocol(..) => Class::Other,
         }
     }
 

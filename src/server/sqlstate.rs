@@ -1,19 +1,17 @@
 //! SQLSTATEs (PostgreSQL documentation, appendix "PostgreSQL Error Codes"): those that are handled
-//! individually, by their names there, and the classes of the others.
+//! individually, by their names there, and the classes of the others. Whether the work is tried
+//! again is another question: see [`super::Retry`].
 
-/// How to treat an error of the server.
+/// What an error of the server means for the other statements of a restore.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Class {
-    /// The same work may succeed later: lost connection, deadlock, too many connections, a server
-    /// that is starting up or shutting down, an object in use.
-    Retry,
     /// The object already exists.
     AlreadyExists,
     /// A role that a statement names does not exist.
     MissingRole,
     /// No other statement would succeed either: authentication, disk full, a read-only server.
     Fatal,
-    /// An error of this statement only.
+    /// An error of this statement only, or of the moment.
     Other,
 }
 
@@ -23,13 +21,6 @@ impl Class {
     #[must_use]
     pub fn of(sqlstate: &str) -> Self {
         match sqlstate {
-            // serialization_failure, deadlock_detected, statement_completion_unknown
-            "40001" | "40P01" | "40003"
-            // lock_not_available, object_in_use, too_many_connections
-            | "55P03" | "55006" | "53300"
-            // admin_shutdown, crash_shutdown, cannot_connect_now, idle_session_timeout
-            | "57P01" | "57P02" | "57P03" | "57P05" => Self::Retry,
-            code if code.starts_with("08") => Self::Retry,
             // database, schema, table, object, function, column
             "42P04" | "42P06" | "42P07" | "42710" | "42723" | "42701" => Self::AlreadyExists,
             // invalid_authorization_specification, invalid_password, no such database
@@ -104,27 +95,13 @@ pub fn is_missing_object(sqlstate: &str) -> bool {
     matches!(sqlstate, UNDEFINED_OBJECT | "42883" | UNDEFINED_TABLE | INVALID_SCHEMA_NAME)
 }
 
-/// Whether a code concerns the server's state rather than the request: minutes later, the same work
-/// may succeed.
-#[must_use]
-pub fn is_passing(sqlstate: &str) -> bool {
-    // Classes: insufficient_resources (a full disk, memory, sessions), operator_intervention,
-    // system_error; and read_only_sql_transaction, from a server that is about to be promoted.
-    matches!(sqlstate.get(..2), Some("53" | "57" | "58")) && !matches!(sqlstate, "53400" | "57P04")
-        || sqlstate == "25006"
-        || Class::of(sqlstate) == Class::Retry
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn classes_decide_whether_to_retry() {
+    fn classes_follow_the_code() {
         for (code, class) in [
-            ("40P01", Class::Retry),
-            ("08006", Class::Retry),
-            ("53300", Class::Retry),
             ("42P07", Class::AlreadyExists),
             ("28P01", Class::Fatal),
             ("53100", Class::Fatal),
@@ -133,16 +110,6 @@ mod tests {
             ("23505", Class::Other),
         ] {
             assert_eq!(Class::of(code), class, "{code}");
-        }
-    }
-
-    #[test]
-    fn server_states_are_transient_and_refusals_are_not() {
-        for code in ["53100", "53200", "53300", "57014", "57P01", "57P02", "57P03", "58030"] {
-            assert!(is_passing(code), "{code}");
-        }
-        for code in ["42501", "23505", "42P07", "53400", "57P04", "28P01", "XX000"] {
-            assert!(!is_passing(code), "{code}");
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::path::Path;
 
-use crate::archive::{Entry, Toc};
+use crate::archive::{Entry, Place, Toc};
 use crate::cli::exit::{ARCHIVE, CommandFailure, ERRORS, USAGE};
 use crate::cli::options::selection::SelectionArgs as Typed;
 use crate::restore::event::{Event, Events};
@@ -85,7 +85,7 @@ pub(crate) fn choose(
         let message = "no definitions selected: using existing tables as they are".to_owned();
         events.send(Event::Step { what: message });
     }
-    let wanted: Vec<usize> = selection.wanted().collect();
+    let wanted: Vec<Place> = selection.wanted().collect();
     Ok(ChosenEntries { reordered: !wanted.is_sorted(), selection })
 }
 

@@ -22,7 +22,7 @@ use work::{CostedWork, TableNumber, Tables};
 use super::build::Links;
 use super::history::Database;
 use super::{Job, JobId, Plan};
-use crate::archive::{Compression, Entry};
+use crate::archive::{Compression, Entry, Place};
 
 /// What is known before the first job finishes.
 #[derive(Clone, Copy)]
@@ -30,7 +30,7 @@ pub struct CostInputs<'a> {
     /// How the archive's data is compressed.
     pub compression: Compression,
     /// Bytes of an entry's data in the archive, by the entry's place.
-    pub size: &'a dyn Fn(usize) -> Option<u64>,
+    pub size: &'a dyn Fn(Place) -> Option<u64>,
     /// Earlier runs with archives of the same database.
     pub history: Option<&'a Database>,
 }

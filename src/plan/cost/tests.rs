@@ -1,6 +1,6 @@
 use super::*;
 use crate::archive::tests::entry::bare;
-use crate::archive::{Desc, DumpId};
+use crate::archive::{Desc, DumpId, Place};
 use crate::plan::history::{CostHistory, Measured, MeasuredJobs, PastRun};
 use crate::plan::{PlanBuildOptions, Step};
 use crate::select::Pass;
@@ -42,8 +42,8 @@ const KEY: JobId = JobId(3);
 
 fn costs(size: Option<u64>, history: Option<&Database>) -> Costs {
     let entries = archive();
-    let order: Vec<usize> = (0..entries.len()).collect();
-    let size = |place: usize| size.filter(|_| place == 1);
+    let order: Vec<Place> = (0..entries.len()).map(Place).collect();
+    let size = |place: Place| size.filter(|_| place == Place(1));
     let plan =
         Plan::new(&entries, &order, |_| true, |_| Pass::Main, size, PlanBuildOptions::default());
     let known = CostInputs { compression: Compression::Gzip, size: &size, history };

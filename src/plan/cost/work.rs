@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use crate::archive::{Compression, Desc, DumpId, Entry};
+use crate::archive::{Compression, Desc, DumpId, Entry, Place, placed};
 use crate::plan::build::Links;
 use crate::plan::history::Database;
 use crate::plan::{Job, Step};
@@ -72,10 +72,10 @@ impl<'a> Tables<'a> {
         entries: &'a [Entry],
         links: &'a Links,
         compression: Compression,
-        size: impl Fn(usize) -> Option<u64>,
+        size: impl Fn(Place) -> Option<u64>,
     ) -> Self {
         let mut tables = Self { entries, links, numbers: HashMap::new(), bytes: Vec::new() };
-        let data = entries.iter().enumerate().filter(|(_, entry)| entry.desc == Desc::TableData);
+        let data = placed(entries).filter(|(_, entry)| entry.desc == Desc::TableData);
         for (place, data) in data {
             let of_table = data.dependencies.first().copied();
             for id in of_table.into_iter().chain([data.dump_id]) {
@@ -87,8 +87,8 @@ impl<'a> Tables<'a> {
     }
 
     /// Takes the sizes of the tables from earlier runs.
-    pub(super) fn learn(&mut self, history: &Database, size: impl Fn(usize) -> Option<u64>) {
-        let data = self.entries.iter().enumerate();
+    pub(super) fn learn(&mut self, history: &Database, size: impl Fn(Place) -> Option<u64>) {
+        let data = placed(self.entries);
         for (place, entry) in data.filter(|(_, entry)| entry.desc == Desc::TableData) {
             let record = history.job(entry, Step::Entire).filter(|record| record.rows > 0);
             if let (Some(record), Some(number)) = (record, self.number(entry.dump_id)) {

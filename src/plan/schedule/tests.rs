@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::archive::DumpId;
+use crate::archive::{DumpId, Place};
 use crate::plan::{LockMode, Step, tests};
 
 fn job(entry: usize, pass: Pass) -> Job {
@@ -146,7 +146,7 @@ fn closed_job_starts_only_after_its_data_arrives() {
     let mut jobs = vec![job(0, Pass::Main), job(1, Pass::Main), job(2, Pass::Acl)];
     jobs[1].after = vec![JobId(0)];
     let plan = Plan { prelude: vec![], jobs };
-    let mut schedule = Schedule::new(&plan, |job| job.entry == 0);
+    let mut schedule = Schedule::new(&plan, |job| job.entry == Place(0));
     assert_eq!(schedule.take(), None);
     assert_eq!(schedule.closed(), [JobId(0)]);
     assert!(!schedule.take_this(JobId(1)), "it waits for the closed one");
@@ -154,7 +154,7 @@ fn closed_job_starts_only_after_its_data_arrives() {
     schedule.finish(JobId(0));
     assert_eq!(schedule.take(), Some(JobId(1)));
 
-    let mut schedule = Schedule::new(&plan, |job| job.entry == 0);
+    let mut schedule = Schedule::new(&plan, |job| job.entry == Place(0));
     schedule.open(JobId(0));
     assert_eq!(schedule.take(), Some(JobId(0)));
 }
@@ -179,7 +179,7 @@ proptest! {
                 let after = after.into_iter().filter(|n| *n < count && *n != entry).map(JobId).collect();
                 let mode = if exclusive { LockMode::AccessExclusive } else { LockMode::Share };
                 let locks = vec![(DumpId(table), mode)];
-                Job { entry, step: Step::Entire, wanted, pass, after, locks, rank: size, ..job(entry, pass) }
+                Job { step: Step::Entire, wanted, after, locks, rank: size, ..job(entry, pass) }
             })
             .collect();
         let plan = Plan { prelude: vec![], jobs };

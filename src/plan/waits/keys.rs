@@ -111,6 +111,7 @@ impl Plan {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::archive::Place;
     use crate::archive::tests::entry::bare;
     use crate::plan::PlanBuildOptions;
     use crate::select::Pass;
@@ -130,10 +131,11 @@ mod tests {
             depends(bare(5, Desc::FkConstraint), &[1, 2]),
             depends(bare(6, Desc::Index), &[1, 2]),
         ];
-        let order = [0, 1, 2, 3, 4, 5];
+        let order = [0, 1, 2, 3, 4, 5].map(Place);
         let options = PlanBuildOptions::default();
         let plan = Plan::new(&entries, &order, |_| true, |_| Pass::Main, |_| None, options);
-        let job = |place| plan.jobs.iter().position(|job| job.entry == place).map(JobId).unwrap();
+        let job =
+            |place| plan.jobs.iter().position(|job| job.entry == Place(place)).map(JobId).unwrap();
         let waits = |place, other| plan.jobs[job(place).0].after.contains(&job(other));
         assert!(waits(4, 2) && waits(4, 3));
         assert!(waits(5, 2) && !waits(5, 3));

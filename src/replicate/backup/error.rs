@@ -8,6 +8,7 @@ use super::local::Skipped;
 use super::scalingo::ScalingoError;
 use crate::archive;
 use crate::report::units;
+use crate::server::Retry;
 use crate::source::remote::{AddressError, DownloadError};
 
 /// Why no backup was found, or why it cannot be read.
@@ -111,23 +112,24 @@ impl From<ScalingoError> for BackupError {
 }
 
 impl BackupError {
-    /// Whether a retry is pointless until the user changes something.
+    /// Whether, and how, it is tried again.
     #[must_use]
-    pub fn is_permanent(&self) -> bool {
+    pub fn retry(&self) -> Retry {
         match self {
-            Self::NoSource | Self::Address(_) | Self::IsLocal { .. } => true,
-            Self::Scalingo(error) => error.is_permanent(),
-            Self::Download(error) => error.is_permanent(),
+            Self::NoSource | Self::Address(_) | Self::IsLocal { .. } => Retry::Never,
+            Self::Scalingo(error) => error.retry(),
+            Self::Download(error) if error.is_permanent() => Retry::Never,
             // Backups may appear later, disk space may be freed, and a damaged archive may be
             // replaced.
-            Self::Read { .. }
+            Self::Download(_)
+            | Self::Read { .. }
             | Self::NoFile { .. }
             | Self::Write { .. }
             | Self::Locked { .. }
             | Self::NoSpace { .. }
             | Self::Stale { .. }
             | Self::Damaged { .. }
-            | Self::Archive(_) => false,
+            | Self::Archive(_) => Retry::LaterAttempt,
         }
     }
 }

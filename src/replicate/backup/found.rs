@@ -10,6 +10,7 @@ use super::local::Skipped;
 use super::scalingo::{Backup, Client};
 use super::{BackupError, Check, spool};
 use crate::report::units;
+use crate::server::Retry;
 use crate::source::remote::{
     Address, Download, DownloadOptions, DownloadProgress, Fixed, Locate, LocateError, Start,
 };
@@ -190,9 +191,9 @@ impl Locate for Signed {
     const IS_RENEWED: bool = true;
 
     async fn address(&mut self) -> Result<Address, LocateError> {
-        self.client.archive(&self.backup).await.map_err(|error| match error.is_permanent() {
-            true => LocateError::Permanent(Box::new(error)),
-            false => LocateError::Passing(Box::new(error)),
+        self.client.archive(&self.backup).await.map_err(|error| match error.retry() {
+            Retry::Never => LocateError::Permanent(Box::new(error)),
+            _ => LocateError::Passing(Box::new(error)),
         })
     }
 }

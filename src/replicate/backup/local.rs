@@ -130,6 +130,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::server::Retry;
 
     fn file(folder: &Path, name: &str, age: u64) {
         let file = File::create(folder.join(name)).unwrap();
@@ -193,7 +194,7 @@ mod tests {
                 .to_string()
                 .ends_with("contains no archive (.tar.gz, .tgz, .pgsql, .dump, .tar, .backup)")
         );
-        assert!(!error.is_permanent());
+        assert_eq!(error.retry(), Retry::LaterAttempt);
         assert!(find(&folder.path().join("missing")).is_err());
     }
 }

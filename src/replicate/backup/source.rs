@@ -86,7 +86,7 @@ impl BackupSource {
     /// Finds the backup to restore. `now` defines "today".
     ///
     /// # Errors
-    /// If there is none: [`BackupError::is_permanent`] is false if there may be one later.
+    /// If there is none: [`BackupError::retry`] says whether there may be one later.
     pub async fn find(&self, now: DateTime<Utc>) -> Result<FoundBackup, BackupError> {
         let found = match self {
             Self::Scalingo { client, choice } => {

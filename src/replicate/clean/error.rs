@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::report::units::plural;
-use crate::server;
+use crate::server::{self, Retry};
 
 /// Why the target could not be cleaned.
 #[derive(Debug, thiserror::Error)]
@@ -50,13 +50,13 @@ pub enum CleanError {
 }
 
 impl CleanError {
-    /// Whether a retry may succeed.
+    /// Whether, and how, it is tried again.
     #[must_use]
-    pub fn is_passing(&self) -> bool {
+    pub fn retry(&self) -> Retry {
         match self {
-            Self::Catalogue(source) | Self::Drop { source, .. } => source.is_passing(),
-            Self::InUse { .. } | Self::Stopped => true,
-            Self::TouchesKept { .. } => false,
+            Self::Catalogue(source) | Self::Drop { source, .. } => source.retry(),
+            Self::InUse { .. } | Self::Stopped => Retry::LaterAttempt,
+            Self::TouchesKept { .. } => Retry::Never,
         }
     }
 

@@ -1,7 +1,7 @@
 //! Why the enrichment could not run. Errors of single files are part of the report.
 
 use super::super::sql_file::FileError;
-use crate::server;
+use crate::server::{self, Retry};
 
 /// Why the enrichment could not run.
 #[derive(Debug, thiserror::Error)]
@@ -58,13 +58,13 @@ pub enum EnrichError {
 }
 
 impl EnrichError {
-    /// Whether a retry may succeed.
+    /// Whether, and how, it is tried again.
     #[must_use]
-    pub fn is_passing(&self) -> bool {
+    pub fn retry(&self) -> Retry {
         match self {
-            Self::Target(source) => source.is_passing(),
-            Self::Stopped => true,
-            _ => false,
+            Self::Target(source) => source.retry(),
+            Self::Stopped => Retry::LaterAttempt,
+            _ => Retry::Never,
         }
     }
 }

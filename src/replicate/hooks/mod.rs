@@ -13,7 +13,7 @@ use std::path::Path;
 use tokio_util::sync::CancellationToken;
 
 use super::sql_file::{FileError, SqlFile, in_folder};
-use crate::server::Target;
+use crate::server::{Retry, Target};
 
 /// A place between the stages of a restore.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -88,12 +88,12 @@ pub enum HookError {
 }
 
 impl HookError {
-    /// Whether a retry may succeed.
+    /// Whether, and how, it is tried again.
     #[must_use]
-    pub fn is_passing(&self) -> bool {
+    pub fn retry(&self) -> Retry {
         match self {
-            Self::File(error) | Self::Failed { source: error, .. } => error.is_passing(),
-            Self::Folder { .. } | Self::Unknown { .. } => false,
+            Self::File(error) | Self::Failed { source: error, .. } => error.retry(),
+            Self::Folder { .. } | Self::Unknown { .. } => Retry::Never,
         }
     }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use super::drift::Drift;
 use super::settings::{CopySettings, IncrementalTable};
 use crate::server::sqlstate::{FOREIGN_KEY_VIOLATION, INSUFFICIENT_PRIVILEGE, LOCK_NOT_AVAILABLE};
-use crate::server::{self, UntrustedCode};
+use crate::server::{self, Retry, UntrustedCode};
 use crate::sql::ident::quoted;
 
 /// One of the two databases.
@@ -276,21 +276,21 @@ impl IncrementalError {
         Self::OthersCode { table: table.clone(), uses: code.to_string().into() }
     }
 
-    /// Whether a retry may succeed.
+    /// Whether, and how, it is tried again.
     #[must_use]
-    pub fn is_passing(&self) -> bool {
+    pub fn retry(&self) -> Retry {
         match self {
-            Self::Connect { source, .. } | Self::List(source) => source.is_passing(),
-            Self::Server { source, .. } => source.is_passing(),
+            Self::Connect { source, .. } | Self::List(source) => source.retry(),
+            Self::Server { source, .. } => source.retry(),
             // This run already waited for the lock; the next one may get it.
-            Self::Busy { .. } | Self::Stopped => true,
-            _ => false,
+            Self::Busy { .. } | Self::Stopped => Retry::LaterAttempt,
+            _ => Retry::Never,
         }
     }
 
-    /// Whether it is worth retrying at once, because a connection was lost.
+    /// Whether this run copies the table again: it has already waited for a lock that was busy.
     pub(super) fn is_retried(&self) -> bool {
-        self.is_passing() && !matches!(self, Self::Busy { .. } | Self::Stopped)
+        self.retry() != Retry::Never && !matches!(self, Self::Busy { .. } | Self::Stopped)
     }
 }
 

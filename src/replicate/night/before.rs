@@ -15,6 +15,7 @@ use crate::error::chain;
 use crate::replicate::enrich::Enrichment;
 use crate::replicate::worker::Trigger;
 use crate::report::units::plural;
+use crate::server::Retry;
 
 impl Attempt<'_> {
     /// The run that has already done all of this. A manual run repeats what was done before it
@@ -102,7 +103,7 @@ impl Attempt<'_> {
             // A download may have taken hours, or the restore that was to be resumed is another one.
             return incremental::precheck(config, &session, copied, Some(toc)).await;
         };
-        Err(NightError::Precheck { count: problems.len() as u64, first, is_passing: false })
+        Err(NightError::Precheck { count: problems.len() as u64, first, retry: Retry::Never })
     }
 
     /// Fails before the drop if the copy would fail after it. A resumed restore has already dropped:

@@ -5,7 +5,7 @@ use super::first_load::{FirstLoad, Name};
 use super::in_the_way::{self, InTheWay};
 use super::modes::Modes;
 use super::present::Present;
-use crate::archive::{Desc, DumpId, Entry};
+use crate::archive::{Desc, DumpId, Entry, Place, placed};
 use crate::replicate::config::{Config, EntryPattern, Restore, TableMode};
 use crate::report::units::plural;
 use crate::select::{Leave, SelectError, SelectOptions, Selection, Unwanted, select};
@@ -58,12 +58,12 @@ pub(super) fn choose(
     };
     selection.exclude(entries, |entry| settings.exclude.iter().any(|own| own.matches(entry)));
     selection.leave_out(entries, leave);
-    let is_loaded = |(place, entry): &(usize, &Entry)| {
+    let is_loaded = |(place, entry): &(Place, &Entry)| {
         is_table(entry)
             && selection.want(*place).schema
             && modes.mode(entry) == TableMode::Incremental
     };
-    let first_loads = entries.iter().enumerate().filter(is_loaded);
+    let first_loads = placed(entries).filter(is_loaded);
     let first_loads = first_loads
         .map(|(_, entry)| {
             let (schema, table) = name(entry);
@@ -120,7 +120,7 @@ pub(super) fn check(entries: &[Entry], settings: &Restore) -> Result<(), NightEr
 /// Whether any table is restored or kept, wherever the rows of incremental tables are copied.
 fn leaves_a_table(entries: &[Entry], settings: &Restore) -> Result<bool, NightError> {
     let chosen = choose(entries, settings, &Present::default(), true)?;
-    let mut places = entries.iter().enumerate().filter(|(_, entry)| is_table(entry));
+    let mut places = placed(entries).filter(|(_, entry)| is_table(entry));
     Ok(places.any(|(place, _)| chosen.selection.want(place).schema))
 }
 
@@ -256,7 +256,7 @@ pub(super) fn by_default(
         let named = labels.join(", ");
         lines.push(format!("{named}{also} not restored (RESTORE_ANSWERS_AND_KES is not set)"));
     }
-    let keys = entries.iter().enumerate().filter(|(place, entry)| {
+    let keys = placed(entries).filter(|(place, entry)| {
         entry.desc == Desc::FkConstraint && chosen.selection.want(*place).any()
     });
     let keys = keys.count() as u64;

@@ -5,7 +5,7 @@ use tokio_util::sync::CancellationToken;
 use super::error::NightError;
 use crate::replicate::config::Config;
 use crate::replicate::enrich::{self, EnrichError, Enrichment};
-use crate::server::Target;
+use crate::server::{Retry, Target};
 
 /// The variable that names the folder.
 const FOLDER: &str = "ENRICHMENT_DIR";
@@ -35,6 +35,6 @@ pub(super) async fn run(
     Err(NightError::Files {
         count,
         first: format!("{file}: {}", crate::error::chain(error)),
-        is_passing: report.failures().all(|(_, error)| error.is_passing()),
+        retry: report.failures().map(|(_, error)| error.retry()).min().unwrap_or(Retry::Never),
     })
 }

@@ -15,8 +15,8 @@ use crate::report::units::plural;
 use crate::restore;
 use crate::restore::journal::JournalError;
 use crate::select::SelectError;
-use crate::server;
 use crate::server::sqlstate::INVALID_CATALOG_NAME;
+use crate::server::{self, Retry};
 
 /// Why a night failed.
 #[derive(Debug, thiserror::Error)]
@@ -65,8 +65,8 @@ pub enum NightError {
         count: u64,
         /// The first one, and why.
         first: String,
-        /// Whether a retry may restore some of them.
-        is_passing: bool,
+        /// Whether, and how, some of them are tried again.
+        retry: Retry,
     },
     /// The enrichment could not run.
     #[error(transparent)]
@@ -78,8 +78,8 @@ pub enum NightError {
         count: u64,
         /// The first one, and why.
         first: String,
-        /// Whether a retry may succeed for all of them.
-        is_passing: bool,
+        /// Whether, and how, they are tried again.
+        retry: Retry,
     },
     /// The incremental tables cannot be listed.
     #[error(transparent)]
@@ -91,8 +91,8 @@ pub enum NightError {
         count: u64,
         /// The first one's error.
         first: String,
-        /// Whether a retry may succeed for all of them.
-        is_passing: bool,
+        /// Whether, and how, they are tried again.
+        retry: Retry,
     },
     /// Names in the settings that match nothing in the archive.
     #[error(
@@ -156,8 +156,8 @@ pub enum NightError {
         count: u64,
         /// The first one's error.
         first: String,
-        /// Whether a retry may succeed for all of them.
-        is_passing: bool,
+        /// Whether, and how, they are tried again.
+        retry: Retry,
     },
     /// Rows of earlier runs are missing.
     #[error(
@@ -202,9 +202,9 @@ impl NightError {
         }
     }
 
-    /// Whether a retry would fail in the same way.
+    /// Whether another attempt follows: not if it is [`Retry::Never`].
     #[must_use]
-    pub fn is_permanent(&self) -> bool {
+    pub fn retry(&self) -> Retry {
         match self {
             Self::NoTarget
             | Self::Select(_)
@@ -214,22 +214,22 @@ impl NightError {
             | Self::Contradiction { .. }
             | Self::Rights { .. }
             | Self::InTheWay { .. }
-            | Self::Planted { .. } => true,
-            Self::Stopped => false,
-            Self::Lock(error) => !error.is_passing(),
-            Self::Backup(error) => error.is_permanent(),
-            Self::Clean(error) => !error.is_passing(),
-            Self::Swap(error) => !error.is_passing(),
-            Self::Hook(error) => !error.is_passing(),
-            Self::Target { source, .. } => !heals(source),
-            Self::Restore(error) => is_permanent(error),
-            Self::Gaps { .. } => true,
-            Self::Enrich(error) => !error.is_passing(),
-            Self::Entries { is_passing, .. }
-            | Self::Files { is_passing, .. }
-            | Self::Tables { is_passing, .. }
-            | Self::Precheck { is_passing, .. } => !is_passing,
-            Self::Incremental(error) => !error.is_passing(),
+            | Self::Planted { .. }
+            | Self::Gaps { .. } => Retry::Never,
+            Self::Stopped => Retry::LaterAttempt,
+            Self::Lock(error) => error.retry(),
+            Self::Backup(error) => error.retry(),
+            Self::Clean(error) => error.retry(),
+            Self::Swap(error) => error.retry(),
+            Self::Hook(error) => error.retry(),
+            Self::Target { source, .. } => source.retry(),
+            Self::Restore(error) => retry(error),
+            Self::Enrich(error) => error.retry(),
+            Self::Entries { retry, .. }
+            | Self::Files { retry, .. }
+            | Self::Tables { retry, .. }
+            | Self::Precheck { retry, .. } => *retry,
+            Self::Incremental(error) => error.retry(),
         }
     }
 }
@@ -246,36 +246,33 @@ impl From<IncrementalError> for NightError {
     }
 }
 
-fn heals(error: &server::SessionError) -> bool {
-    error.is_passing()
-}
-
 /// How an attempt ended that was to stop once `stop` is cancelled.
 pub(super) fn outcome(result: Result<(), NightError>, stop: &CancellationToken) -> JobOutcome {
     match result {
         Ok(()) => JobOutcome::Succeeded,
         Err(_) if stop.is_cancelled() => JobOutcome::Stopped,
-        Err(error) => JobOutcome::Failed(JobFailure::of(&error, error.is_permanent())),
+        Err(error) => JobOutcome::Failed(JobFailure::new(&error, error.retry())),
     }
 }
 
-fn is_permanent(error: &restore::RestoreError) -> bool {
+fn retry(error: &restore::RestoreError) -> Retry {
     match error {
         // A damaged backup may be replaced, and a download may be complete next time.
-        restore::RestoreError::Archive(_) | restore::RestoreError::Stream(_) => false,
+        restore::RestoreError::Archive(_) | restore::RestoreError::Stream(_) => Retry::LaterAttempt,
         restore::RestoreError::Connect(error)
         | restore::RestoreError::Target(error)
-        | restore::RestoreError::Journal(JournalError::Target(error)) => !heals(error),
-        restore::RestoreError::Journal(error) => {
-            matches!(error, JournalError::Cannot(_) | JournalError::AlreadyThere { .. })
-        }
-        restore::RestoreError::ServerLost(_)
+        | restore::RestoreError::Journal(JournalError::Target(error)) => error.retry(),
+        restore::RestoreError::Journal(
+            JournalError::Cannot(_) | JournalError::AlreadyThere { .. },
+        ) => Retry::Never,
+        restore::RestoreError::Journal(_)
+        | restore::RestoreError::ServerLost(_)
         | restore::RestoreError::Interrupted
-        | restore::RestoreError::Internal(_) => false,
+        | restore::RestoreError::Internal(_) => Retry::LaterAttempt,
         restore::RestoreError::Stage { source, .. } => {
-            source.downcast_ref::<HookError>().is_none_or(|error| !error.is_passing())
+            source.downcast_ref::<HookError>().map_or(Retry::Never, HookError::retry)
         }
-        _ => true,
+        _ => Retry::Never,
     }
 }
 
@@ -301,22 +298,25 @@ mod tests {
         let damaged = || archive::ArchiveError::new(ErrorKind::Damaged("cut".to_owned()));
         let network = || server::SessionError::Network("refused".into());
         let file = || "f.sql".to_owned();
-        for (error, is_permanent) in [
-            (restore(restore::RestoreError::Stream(damaged())), false),
-            (restore(restore::RestoreError::Connect(network())), false),
-            (restore(restore::RestoreError::Connect(server::SessionError::NoPassword)), true),
-            (restore(restore::RestoreError::Journal(JournalError::Busy { pid: None })), false),
-            (restore(restore::RestoreError::Journal(JournalError::Cannot("no"))), true),
-            (restore(hook(FileError::Stopped { file: file() })), false),
-            (restore(hook(FileError::OpenTransaction { file: file() })), true),
-            (NightError::target("look")(network()), false),
-            (NightError::Entries { count: 1, first: String::new(), is_passing: false }, true),
-            (NightError::Entries { count: 1, first: String::new(), is_passing: true }, false),
-            (NightError::Lock(LockError::Taken { holder: None }), false),
-            (NightError::Backup(Box::new(BackupError::NoSource)), true),
-            (NightError::Stopped, false),
+        for (error, is_retried) in [
+            (restore(restore::RestoreError::Stream(damaged())), true),
+            (restore(restore::RestoreError::Connect(network())), true),
+            (restore(restore::RestoreError::Connect(server::SessionError::NoPassword)), false),
+            (restore(restore::RestoreError::Journal(JournalError::Busy { pid: None })), true),
+            (restore(restore::RestoreError::Journal(JournalError::Cannot("no"))), false),
+            (restore(hook(FileError::Stopped { file: file() })), true),
+            (restore(hook(FileError::OpenTransaction { file: file() })), false),
+            (NightError::target("look")(network()), true),
+            (NightError::Entries { count: 1, first: String::new(), retry: Retry::Never }, false),
+            (
+                NightError::Entries { count: 1, first: String::new(), retry: Retry::LaterAttempt },
+                true,
+            ),
+            (NightError::Lock(LockError::Taken { holder: None }), true),
+            (NightError::Backup(Box::new(BackupError::NoSource)), false),
+            (NightError::Stopped, true),
         ] {
-            assert_eq!(error.is_permanent(), is_permanent, "{error:?}");
+            assert_eq!(error.retry() != Retry::Never, is_retried, "{error:?}");
         }
     }
 

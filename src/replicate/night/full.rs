@@ -25,7 +25,7 @@ use crate::replicate::swap::{Swap, SwapError};
 use crate::replicate::worker::{DatabaseHistory, FULL, JobOutcome, NightJob, OpenStage, Run};
 use crate::report::timeline::TimelineReader;
 use crate::report::{ReportOptions, Screen};
-use crate::server::{Session, SessionSettings, Target};
+use crate::server::{Retry, Session, SessionSettings, Target};
 
 /// How a night is reported.
 #[derive(Clone, Debug)]
@@ -387,7 +387,7 @@ impl Attempt<'_> {
 
     /// Drops the new database, if any, unless another attempt can resume it.
     async fn abandon(&self, ground: NightTarget, error: &NightError) {
-        if error.is_permanent() && !self.stop.is_cancelled() {
+        if error.retry() == Retry::Never && !self.stop.is_cancelled() {
             ground.abandon().await;
         }
     }

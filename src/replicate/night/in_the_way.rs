@@ -8,7 +8,7 @@ use super::error::NightError;
 use super::modes::Modes;
 use super::present::{Holder, Present};
 use crate::archive::objects::listed_objects;
-use crate::archive::{Desc, DumpId, Entry};
+use crate::archive::{Desc, DumpId, Entry, Place, placed};
 use crate::replicate::config::{Restore, TableMode};
 use crate::report::units::first_of;
 use crate::restore::Tolerance;
@@ -48,13 +48,13 @@ pub(super) fn find(
         .filter(|entry| entry.desc == Desc::TableAttach)
         .map(|entry| (name(entry), entry))
         .collect();
-    let places: HashMap<DumpId, usize> =
-        entries.iter().enumerate().map(|(place, entry)| (entry.dump_id, place)).collect();
+    let places: HashMap<DumpId, Place> =
+        placed(entries).map(|(place, entry)| (entry.dump_id, place)).collect();
     let is_created = |entry: &Entry| {
         places.get(&entry.dump_id).is_some_and(|place| selection.want(*place).schema)
     };
     let mut found: Vec<InTheWay> = Vec::new();
-    for (place, entry) in entries.iter().enumerate() {
+    for (place, entry) in placed(entries) {
         let is_table = choose::is_table(entry);
         let is_kept = is_table
             && matches!(
@@ -100,7 +100,7 @@ pub(super) fn find(
             add(in_place_of(entry, holder, taken.as_deref(), is_kept), !holder.is_trusted);
         }
     }
-    for (place, entry) in entries.iter().enumerate() {
+    for (place, entry) in placed(entries) {
         let is_used = selection.reason(place) == Some(&Unwanted::Present);
         let is_found = || found.iter().any(|it| it.is_foreign && it.entry == entry.dump_id);
         if !is_used && !selection.want(place).schema || is_found() {

@@ -11,15 +11,17 @@ use super::first_load::{self, Name};
 use super::night_target::look_at;
 use super::present::Present;
 use super::report;
-use crate::archive::{Desc, Toc};
+use crate::archive::{Desc, Place, Toc, placed};
 use crate::error::chain;
 use crate::replicate::config::Config;
-use crate::replicate::incremental::{self, CopySettings, IncrementalTable, Summary};
+use crate::replicate::incremental::{
+    self, CopySettings, IncrementalError, IncrementalTable, Summary,
+};
 use crate::replicate::lock::{LockError, TargetLock};
 use crate::replicate::run_report::Lang;
 use crate::replicate::stages::Stage;
 use crate::replicate::worker::{INCREMENTAL, JobOutcome, NightJob, Run};
-use crate::server::{self, Session, Target};
+use crate::server::{self, Retry, Session, Target};
 use crate::sql::ident::quoted;
 
 /// Copies new rows, as a stage of the run.
@@ -125,7 +127,7 @@ pub(super) async fn precheck(
     Err(NightError::Precheck {
         count: errors.len() as u64,
         first: chain(first),
-        is_passing: errors.iter().all(incremental::IncrementalError::is_passing),
+        retry: errors.iter().map(IncrementalError::retry).min().unwrap_or(Retry::Never),
     })
 }
 
@@ -143,14 +145,14 @@ pub(super) async fn unusable(
     if !config.databases.is_fed_here() {
         return Ok(problems);
     }
-    let is_wanted = |place: usize| chosen.selection.want(place).schema;
+    let is_wanted = |place: Place| chosen.selection.want(place).schema;
     let mut forced = Vec::new();
     for table in &settings.tables {
         if present.has_table(&table.schema, &table.name) {
             continue;
         }
         let is_same = |name| name == (table.schema.as_str(), table.name.as_str());
-        let mut entries = toc.entries.iter().enumerate();
+        let mut entries = placed(&toc.entries);
         let found =
             entries.find(|(_, entry)| choose::is_table(entry) && is_same(choose::name(entry)));
         let Some((place, entry)) = found else {
@@ -170,7 +172,7 @@ pub(super) async fn unusable(
         }
         // The last statement but for those of an upgrade (`dumpTableSchema` in pg_dump.c).
         let is_forced = entry.defn.trim_end().ends_with(" FORCE ROW LEVEL SECURITY;");
-        let enables = toc.entries.iter().enumerate().find(|(place, enables)| {
+        let enables = placed(&toc.entries).find(|(place, enables)| {
             enables.desc == Desc::RowSecurity && is_same(choose::name(enables)) && is_wanted(*place)
         });
         if let (true, Some((_, enables))) = (is_forced, enables) {
@@ -204,7 +206,7 @@ pub(super) fn check(summary: &Summary) -> Result<(), NightError> {
         return Err(NightError::Tables {
             count: summary.errors().count() as u64,
             first: chain(first),
-            is_passing: summary.errors().all(incremental::IncrementalError::is_passing),
+            retry: summary.errors().map(IncrementalError::retry).min().unwrap_or(Retry::Never),
         });
     }
     match summary.missing() {

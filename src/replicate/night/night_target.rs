@@ -18,7 +18,7 @@ use crate::replicate::lock::TargetLock;
 use crate::replicate::swap::{self, Leftover, Names, Recovered, Swap, SwapError};
 use crate::replicate::worker::DatabaseHistory;
 use crate::server::sqlstate::INVALID_CATALOG_NAME;
-use crate::server::{Session, SessionSettings, Target};
+use crate::server::{Retry, Session, SessionSettings, Target};
 
 /// Attempts to rename, while sessions that cannot be terminated block it.
 const TRIES: u32 = 5;
@@ -271,7 +271,7 @@ pub(super) async fn finish(
         match swap.finish().await {
             Ok(not_copied) => break not_copied,
             Err(error @ SwapError::Replaced { .. }) => return Err(error.into()),
-            Err(error) if error.is_passing() && tries < TRIES => {
+            Err(error) if error.retry() != Retry::Never && tries < TRIES => {
                 tracing::warn!("retrying: {}", chain(&error));
             }
             Err(error) => return Err(error.into()),

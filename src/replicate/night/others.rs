@@ -21,7 +21,7 @@ use crate::replicate::config::Restore;
 use crate::replicate::swap::{self, Names, SwapError};
 use crate::report::units::first_of;
 use crate::server::sqlstate::INVALID_CATALOG_NAME;
-use crate::server::{self, Session, SessionSettings, Target, has_record, make_bookkeeping};
+use crate::server::{self, Retry, Session, SessionSettings, Target, has_record, make_bookkeeping};
 use crate::sql::ident::{literal, quoted};
 use crate::sql::scan;
 
@@ -160,7 +160,7 @@ pub(super) async fn check_previous(
     let session = match Session::connect(&previous, &SessionSettings::default()).await {
         Ok(session) => session,
         Err(error) if error.sqlstate() == Some(INVALID_CATALOG_NAME) => return Ok(Vec::new()),
-        Err(error) if settings.swap_drops_others && !error.is_passing() => {
+        Err(error) if settings.swap_drops_others && error.retry() == Retry::Never => {
             return Ok(vec![format!(
                 "cannot check \"{database}\" for objects of other roles before it is dropped: {}",
                 chain(&error)

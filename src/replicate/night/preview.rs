@@ -23,7 +23,7 @@ use super::present::Present;
 use super::restored::Wanted;
 use super::rights::Rights;
 use super::{enrich, night_target, others, planted, resume};
-use crate::archive::{DumpId, Entry, Toc};
+use crate::archive::{DumpId, Entry, Toc, placed};
 use crate::error::chain;
 use crate::replicate::backup::scalingo::ApiPatience;
 use crate::replicate::backup::{BackupSource, FoundBackup, Made};
@@ -278,7 +278,7 @@ impl Preview {
         self.heading("Tables of the backup");
         let modes = Modes::new(&toc.entries, &config.restore.tables);
         let mut rows: Vec<_> = choose::tables(&toc.entries).collect();
-        let places = toc.entries.iter().enumerate();
+        let places = placed(&toc.entries);
         let unwanted: HashSet<DumpId> = places
             .filter(|(place, _)| !chosen.selection.want(*place).schema)
             .map(|(_, entry)| entry.dump_id)

@@ -19,8 +19,7 @@ use crate::restore::event::{Event, Outcome, Reader};
 use crate::restore::journal::JournalOptions;
 use crate::restore::{ForeignKeys, RestoreOptions, StagePoint, Stages, Tolerance};
 use crate::select::Selection;
-use crate::server::Target;
-use crate::server::sqlstate::is_passing;
+use crate::server::{Retry, Target};
 use crate::source::Archive;
 use crate::statements::{Ownership, SourceSettings, Style};
 
@@ -165,7 +164,7 @@ pub(super) fn check(summary: &Summary) -> Result<(), NightError> {
     let first = first.unwrap_or_else(|| "not accounted for".to_owned());
     // A rejected entry needs a change of the archive or the target. A lost session or a full disk
     // does not: the next attempt restores what is missing, and reports the rejected entries again.
-    let passes = |sqlstate: &Option<String>| sqlstate.as_deref().is_some_and(is_passing);
-    let is_passing = summary.failures.iter().any(|failed| passes(&failed.sqlstate));
-    Err(NightError::Entries { count: summary.errors(), first, is_passing })
+    let sqlstates = summary.failures.iter().filter_map(|failed| failed.sqlstate.as_deref());
+    let retry = sqlstates.map(Retry::of).max().unwrap_or(Retry::Never);
+    Err(NightError::Entries { count: summary.errors(), first, retry })
 }

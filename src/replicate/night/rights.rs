@@ -7,7 +7,7 @@ use std::collections::{BTreeSet, HashSet};
 use super::choose::{ChosenObjects, is_table};
 use super::night_target::Drops;
 use super::superuser::{Fact, Known};
-use crate::archive::{Desc, DumpId, Entry, Toc};
+use crate::archive::{Desc, DumpId, Entry, Toc, placed};
 use crate::replicate::config::Config;
 use crate::report::units::first_of;
 use crate::restore::Tolerance;
@@ -71,7 +71,7 @@ impl<'a> Rights<'a> {
             creates: value(2) == "t",
             is_read_only: value(3) == "t",
         };
-        let wanted = toc.entries.iter().enumerate();
+        let wanted = placed(&toc.entries);
         let wanted = wanted.filter(|(place, _)| chosen.selection.want(*place).schema);
         let wanted: Vec<&Entry> = wanted.map(|(_, entry)| entry).collect();
         let tables = wanted.iter().filter(|entry| is_table(entry));

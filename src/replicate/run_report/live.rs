@@ -71,7 +71,7 @@ fn items(
         if let (Some(start), Some(end)) = (item.start, item.end) {
             item.parts.push(Part { lane: item.lane, start, end });
         }
-        item.lane = Some(span.lane);
+        item.lane = Some(span.lane.0);
         (item.start, item.end) = (Some(start), Some(end));
         item.took = Some(item.took.unwrap_or_default().saturating_add(span.took()));
         item.rows = item.rows.saturating_add(span.rows);
@@ -100,7 +100,7 @@ fn item(span: &Span, id: u64) -> NightEntry {
 mod tests {
     use super::*;
     use crate::replicate::run_report::{Lang, Shape, text};
-    use crate::restore::event::EntryRef;
+    use crate::restore::event::{EntryRef, LaneId};
 
     fn at(seconds: i64) -> Moment {
         let paris = chrono::FixedOffset::east_opt(7200).unwrap();
@@ -113,7 +113,7 @@ mod tests {
 
     fn span(dump_id: i32, lane: usize, outcome: SpanEnd, start: u64, end: u64) -> Span {
         Span {
-            lane,
+            lane: LaneId(lane),
             entry: EntryRef {
                 dump_id,
                 desc: "CONSTRAINT".into(),

@@ -1,7 +1,7 @@
 //! Why the databases could not be swapped.
 
 use super::super::clean::Holder;
-use crate::server;
+use crate::server::{self, Retry};
 use crate::sql::ident::quoted;
 
 /// Why the databases could not be swapped.
@@ -106,16 +106,18 @@ impl SwapError {
         move |source| Self::Refused { what, source }
     }
 
-    /// Whether a retry may succeed.
+    /// Whether, and how, it is tried again.
     #[must_use]
-    pub fn is_passing(&self) -> bool {
+    pub fn retry(&self) -> Retry {
         match self {
             Self::NotPermitted { .. } | Self::OfOthers { .. } | Self::AddedToPrevious { .. } => {
-                false
+                Retry::Never
             }
-            Self::InUse { .. } | Self::TemplateInUse { .. } | Self::Replaced { .. } => true,
+            Self::InUse { .. } | Self::TemplateInUse { .. } | Self::Replaced { .. } => {
+                Retry::LaterAttempt
+            }
             Self::Connect(source) | Self::Refused { source, .. } | Self::Unseen { source, .. } => {
-                source.is_passing()
+                source.retry()
             }
         }
     }

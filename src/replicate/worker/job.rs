@@ -4,6 +4,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::run::Run;
 use crate::error::{chain, hint};
+use crate::server::Retry;
 
 /// One attempt at a run.
 ///
@@ -34,17 +35,17 @@ pub enum JobOutcome {
 pub struct JobFailure {
     /// The error and its causes in one line, without secrets.
     pub message: String,
-    /// Whether another attempt would fail the same way: a wrong setting, a missing permission.
-    pub is_permanent: bool,
+    /// Whether another attempt follows: not if it is [`Retry::Never`].
+    pub retry: Retry,
 }
 
 impl JobFailure {
-    /// A failure with its hint.
-    pub fn of(error: &(dyn std::error::Error + 'static), is_permanent: bool) -> Self {
+    /// The failure of an attempt that ended with this error.
+    pub fn new(error: &(dyn std::error::Error + 'static), retry: Retry) -> Self {
         let message = match hint(error) {
             Some(hint) => format!("{}; hint: {hint}", chain(error)),
             None => chain(error),
         };
-        Self { message, is_permanent }
+        Self { message, retry }
     }
 }

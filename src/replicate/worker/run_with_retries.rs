@@ -18,6 +18,7 @@ use crate::error::chain;
 use crate::replicate::notify::Notifier;
 use crate::replicate::stages::{run_done, run_failed, run_started};
 use crate::report::units;
+use crate::server::Retry;
 
 /// How long a job may take to end when it is asked to stop. The host kills the process 30 seconds
 /// after SIGTERM; the remaining time is for saving the record.
@@ -120,7 +121,7 @@ impl<J: NightJob> RunWithRetries<J> {
             if stop.is_cancelled() {
                 return RunOutcome::Interrupted;
             }
-            if failure.is_permanent || attempt > self.retry.retries {
+            if failure.retry == Retry::Never || attempt > self.retry.retries {
                 return RunOutcome::Failed;
             }
             let chance = f64::from(random()) / f64::from(u32::MAX);
@@ -172,7 +173,7 @@ impl<J: NightJob> RunWithRetries<J> {
                 .unwrap_or("unknown");
             // A panic is a bug, but memory safe: the process continues with the next night.
             let message = format!("a bug in nocturne: {words}");
-            JobOutcome::Failed(JobFailure { message, is_permanent: false })
+            JobOutcome::Failed(JobFailure { message, retry: Retry::LaterAttempt })
         })
     }
 

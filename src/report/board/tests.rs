@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::report::tests::{at, entry};
-use crate::restore::event::{Cause, Failure};
+use crate::restore::event::{Cause, Failure, LaneId};
 
 const WIDE: Size = Size { columns: 60, lines: 24 };
 
@@ -18,12 +18,12 @@ fn planned(data_bytes: Option<u64>) -> Event {
 }
 
 fn started(entry: EntryRef, lane: usize, data_bytes: Option<u64>) -> Event {
-    Event::Started { entry, again: false, lane, data_bytes }
+    Event::Started { entry, again: false, lane: LaneId(lane), data_bytes }
 }
 
 fn finished(entry: EntryRef, lane: usize, outcome: Outcome) -> Event {
     let duration = Duration::from_secs(1);
-    Event::Finished { entry, lane, outcome, rows: 0, bytes: 0, read: 0, duration }
+    Event::Finished { entry, lane: LaneId(lane), outcome, rows: 0, bytes: 0, read: 0, duration }
 }
 
 fn failed(message: &str, cause: Option<Cause>) -> Outcome {
@@ -61,7 +61,7 @@ fn helping_lane_shows_no_numbers() {
     let users = entry(7, "TABLE DATA", "users");
     board.observe(&planned(None), at(0.0));
     board.observe(&started(users.clone(), 1, None), at(0.0));
-    board.observe(&Event::Joined { entry: users.clone(), lane: 0 }, at(1.0));
+    board.observe(&Event::Joined { entry: users.clone(), lane: LaneId(0) }, at(1.0));
     board.observe(&Event::Progress { dump_id: 7, rows: 8, bytes: 9, read: 9 }, at(2.0));
     let frame = board.frame(at(2.0), WIDE);
     assert!(frame.entries.contains("8 rows"), "counted once: {}", frame.entries);
@@ -72,7 +72,7 @@ fn helping_lane_shows_no_numbers() {
             "  TABLE DATA public.users             9 B  8 rows  5 B/s  2s",
         ]
     );
-    board.observe(&Event::Left { dump_id: 7, lane: 0 }, at(3.0));
+    board.observe(&Event::Left { dump_id: 7, lane: LaneId(0) }, at(3.0));
     board.observe(&finished(users, 1, Outcome::Done), at(3.0));
     assert_eq!(board.frame(at(3.0), WIDE).lanes, ["", ""]);
 }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::archive::tests::entry::bare;
-use crate::archive::{Compression, Desc, DumpId};
+use crate::archive::{Compression, Desc, DumpId, Place};
 use crate::plan::PlanBuildOptions;
 use crate::plan::cost::CostInputs;
 use crate::select::Pass;
@@ -31,8 +31,8 @@ fn report_for(workers: Workers, compare: bool) -> PlanReport {
         named(2, Desc::TableData, "<b>\"t\"", "", &[1]),
         named(3, Desc::Index, "i", "CREATE INDEX i ON public.t USING btree (name);\n", &[1]),
     ];
-    let size = |place: usize| (place == 1).then_some(100_000_000);
-    let order = [0, 1, 2];
+    let size = |place: Place| (place == Place(1)).then_some(100_000_000);
+    let order = [0, 1, 2].map(Place);
     let mut plan =
         Plan::new(&entries, &order, |_| true, |_| Pass::Main, size, PlanBuildOptions::default());
     let known = CostInputs { compression: Compression::None, size: &size, history: None };

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::report::tests::{at, entry};
-use crate::restore::event::{Event, Failure, Outcome};
+use crate::restore::event::{Event, Failure, LaneId, Outcome};
 
 fn planned(wanted: usize) -> Event {
     Event::Planned {
@@ -28,12 +28,20 @@ fn skipped(reason: &str) -> Outcome {
 }
 
 fn finished(entry: EntryRef, outcome: Outcome, seconds: f64) -> Event {
-    Event::Finished { entry, lane: 0, outcome, rows: 0, bytes: 0, read: 0, duration: at(seconds) }
+    Event::Finished {
+        entry,
+        lane: LaneId(0),
+        outcome,
+        rows: 0,
+        bytes: 0,
+        read: 0,
+        duration: at(seconds),
+    }
 }
 
 fn loaded(entry: EntryRef, rows: u64, bytes: u64, read: u64, seconds: f64) -> Event {
     let (outcome, duration) = (Outcome::Done, at(seconds));
-    Event::Finished { entry, lane: 0, outcome, rows, bytes, read, duration }
+    Event::Finished { entry, lane: LaneId(0), outcome, rows, bytes, read, duration }
 }
 
 /// The summary of these events, each with its time, of a run of `seconds`.
@@ -52,7 +60,7 @@ fn role(role: &str) -> Cause {
 #[test]
 fn text_of_a_run_without_errors() {
     let answers = entry(7, "TABLE DATA", "answers");
-    let started = |entry| Event::Started { entry, again: false, lane: 0, data_bytes: None };
+    let started = |entry| Event::Started { entry, again: false, lane: LaneId(0), data_bytes: None };
     let summary = summary(
         5262.0,
         &[

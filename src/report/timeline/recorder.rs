@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use chrono::Utc;
 
 use super::recording::{FailedEntry, Recording, Span, SpanEnd, StepAt};
-use crate::restore::event::{EntryRef, Event, Outcome, Reader};
+use crate::restore::event::{EntryRef, Event, LaneId, Outcome, Reader};
 
 #[cfg(test)]
 mod tests;
@@ -65,7 +65,7 @@ struct Observed {
     /// When the plan was made: the restore's own clock starts there.
     planned: Duration,
     /// What each session is working on, and since when.
-    open: BTreeMap<usize, (EntryRef, Duration)>,
+    open: BTreeMap<LaneId, (EntryRef, Duration)>,
     /// The index of each entry's last span in the recording.
     last: BTreeMap<EntryKey, usize>,
     step: Option<(String, Duration)>,
@@ -148,14 +148,14 @@ impl Observed {
     }
 
     /// A session starts on an entry. Its previous work, if not reported as ended, is paused.
-    fn begin(&mut self, lane: usize, entry: EntryRef, now: Duration) {
+    fn begin(&mut self, lane: LaneId, entry: EntryRef, now: Duration) {
         self.end_step(now);
         self.end(lane, SpanEnd::Paused, now);
         self.open.insert(lane, (entry, now));
     }
 
     /// A session's current work ends.
-    fn end(&mut self, lane: usize, outcome: SpanEnd, now: Duration) {
+    fn end(&mut self, lane: LaneId, outcome: SpanEnd, now: Duration) {
         if let Some((entry, start)) = self.open.remove(&lane) {
             self.push(Span {
                 lane,
@@ -175,13 +175,13 @@ impl Observed {
     fn end_all(
         &mut self,
         entry: &EntryRef,
-        lane: usize,
+        lane: LaneId,
         outcome: SpanEnd,
         now: Duration,
         took: Duration,
     ) {
         let at_it = |(at, _): &(EntryRef, Duration)| key(at) == key(entry);
-        let helpers: Vec<usize> = self
+        let helpers: Vec<LaneId> = self
             .open
             .iter()
             .filter(|(other, open)| **other != lane && at_it(open))

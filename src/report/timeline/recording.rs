@@ -6,7 +6,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use serde::{Serialize, Serializer};
 
-use crate::restore::event::EntryRef;
+use crate::restore::event::{EntryRef, LaneId};
 
 /// A run as spans and steps. As JSON, times are seconds since the start of the run.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -40,8 +40,8 @@ pub struct Recording {
 /// sent has one per session.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Span {
-    /// The session, from 0.
-    pub lane: usize,
+    /// The session.
+    pub lane: LaneId,
     /// The entry.
     #[serde(flatten)]
     pub entry: EntryRef,

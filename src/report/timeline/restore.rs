@@ -91,7 +91,7 @@ impl Recording {
 
     /// The number of sessions: those requested, or more if more were used.
     fn lanes(&self) -> usize {
-        let used = self.spans.iter().map(|span| span.lane + 1).max().unwrap_or(0);
+        let used = self.spans.iter().map(|span| span.lane.0 + 1).max().unwrap_or(0);
         used.max(self.jobs)
     }
 
@@ -181,7 +181,7 @@ impl Recording {
     }
 
     fn session(&self, lane: usize) -> Markup {
-        let spans = || self.spans.iter().filter(|span| span.lane == lane);
+        let spans = || self.spans.iter().filter(|span| span.lane.0 == lane);
         let busy = spans().fold(Duration::ZERO, |sum, span| sum.saturating_add(span.took()));
         let idle = self.length.saturating_sub(busy);
         let (rows, bytes) = (spans().map(|s| s.rows).sum(), spans().map(|s| s.bytes).sum());
@@ -246,7 +246,7 @@ fn bar(span: &Span, first: usize) -> Bar {
     detail.extend(word.map(str::to_owned));
     detail.extend(span.message.clone());
     Bar {
-        lane: first + span.lane,
+        lane: first + span.lane.0,
         start: span.start,
         end: span.end,
         kind: WorkKind::of(&span.entry.kind()),
@@ -259,11 +259,11 @@ fn bar(span: &Span, first: usize) -> Bar {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::restore::event::EntryRef;
+    use crate::restore::event::{EntryRef, LaneId};
 
     fn span(lane: usize, dump_id: i32, desc: &str, start: u64, end: u64) -> Span {
         Span {
-            lane,
+            lane: LaneId(lane),
             entry: EntryRef { dump_id, desc: desc.into(), schema: None, name: "a<b".into() },
             start: Duration::from_secs(start),
             end: Duration::from_secs(end),

@@ -4,7 +4,7 @@ use crate::restore::event::Event;
 use crate::restore::journal::store::{drop_tables, exists};
 use crate::restore::session::lane::Lane;
 use crate::restore::session::retry::repeating;
-use crate::server::{Class, Result};
+use crate::server::Result;
 
 /// Makes everything done so far durable. From now on each line is durable by itself.
 pub(crate) async fn definitions_are_over(lane: &mut Lane) -> Result<()> {
@@ -44,7 +44,7 @@ pub(crate) async fn close(lane: &mut Lane) -> Result<()> {
     let mut pauses = repeating();
     loop {
         let error = match drop_once(lane).await {
-            Err(error) if error.class() == Class::Retry => error,
+            Err(error) if error.retry().is_at_once() => error,
             Ok(true) => return Ok(()),
             Ok(false) => {
                 let message = "the journal was emptied but its tables stay (schema nocturne): \

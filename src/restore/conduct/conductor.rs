@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 
-use crate::archive::{self, stream::ItemOf};
+use crate::archive::{self, Place, stream::ItemOf};
 use crate::plan::cost::Costs;
 use crate::plan::{JobId, Plan, Schedule, Step, at_once, builds_index};
 use crate::restore::conduct::at_points;
@@ -57,7 +57,7 @@ pub(crate) struct Conductor {
     /// Data of the stream that has arrived, at least in part, and waits for a session.
     waiting: VecDeque<Assignment>,
     /// Jobs by the place of their entry.
-    jobs: HashMap<usize, JobId>,
+    jobs: HashMap<Place, JobId>,
     /// Large objects that arrive one by one.
     objects: StreamedObjects,
     /// Why the stream ended, if it failed.

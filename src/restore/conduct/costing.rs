@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
+use crate::archive::Place;
 use crate::plan::cost::Costs;
 use crate::plan::{JobId, Schedule, Step, WORTH};
 use crate::restore::conduct::planning::is_known;
@@ -97,7 +98,7 @@ struct FinishedStep {
 }
 
 /// What a step of an entry did; `None` if it failed.
-fn done(ledger: &Ledger, place: usize, step: Step) -> Option<FinishedStep> {
+fn done(ledger: &Ledger, place: Place, step: Step) -> Option<FinishedStep> {
     let first = ledger.first_step(place);
     let went_well = matches!(first, Some(FirstStep::Done(_)));
     match step {

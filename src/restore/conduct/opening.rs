@@ -3,7 +3,7 @@
 use tokio::task::JoinSet;
 
 use crate::error::chain;
-use crate::restore::event::Event;
+use crate::restore::event::{Event, LaneId};
 use crate::restore::ledger::Ledger;
 use crate::restore::session::lane::Lane;
 use crate::server::{self, Session};
@@ -66,7 +66,7 @@ impl Opening {
     pub(crate) fn start(first: &Lane) -> Self {
         let mut sessions = JoinSet::new();
         for number in 1..first.ledger.server.sessions() {
-            let mut lane = Lane::new(number, first.target().clone(), first.ledger.clone());
+            let mut lane = Lane::new(LaneId(number), first.target().clone(), first.ledger.clone());
             lane.journal = first.journal.clone();
             sessions.spawn(async move { lane.session().await.map(drop).map(|()| lane) });
         }

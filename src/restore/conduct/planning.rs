@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::archive::{Entry, Toc};
+use crate::archive::{Entry, Place, Toc};
 use crate::plan::cost::{CostInputs, CostKind, Costs};
 use crate::plan::forecast::{Forecast, lower_bound};
 use crate::plan::history::CostHistory;
@@ -51,7 +51,7 @@ impl Planned {
         toc: &Toc,
         selection: &Selection,
         options: PlanOptions,
-        size: &dyn Fn(usize) -> Option<u64>,
+        size: &dyn Fn(Place) -> Option<u64>,
         history: &CostHistory,
     ) -> Self {
         let entries: &[Entry] = &toc.entries;
@@ -59,11 +59,11 @@ impl Planned {
             ForeignKeys::None => keys_and_comments(entries),
             ForeignKeys::Validated | ForeignKeys::NotValid => vec![false; entries.len()],
         };
-        let wanted = |place: usize| {
+        let wanted = |place: Place| {
             let want = selection.want(place);
-            (want.schema || want.data || want.stats) && !left_out[place]
+            (want.schema || want.data || want.stats) && !left_out[place.0]
         };
-        let size = |place: usize| size(place).filter(|_| selection.want(place).data);
+        let size = |place: Place| size(place).filter(|_| selection.want(place).data);
         let steps_from = if options.streamed { 0 } else { STEPS_FROM };
         let mut plan = Plan::new(
             entries,

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::archive::digests::{TOC_ID, toc_digest};
-use crate::archive::{self, Desc, Format};
+use crate::archive::{self, Desc, Format, Place};
 use crate::restore::conduct::costing::knows_the_rest;
 use crate::restore::conduct::helping::workers;
 use crate::restore::conduct::planning::{PlanOptions, Planned};
@@ -68,7 +68,7 @@ pub(crate) fn prepare(
     };
     refuse(&facts)?;
     facts.formats = favoured_formats(&facts);
-    let size = |place: usize| {
+    let size = |place: Place| {
         let random = facts.random.as_ref().filter(|_| facts.wants_archived_data(place))?;
         random.size(facts.entry(place))
     };
@@ -105,11 +105,9 @@ pub(crate) fn prepare(
         facts.events.send(Event::Warning { message: bytes_behind(bytes) });
     }
     let one_by_one = archive.format == Format::Tar && facts.random.is_none();
-    let objects = |place: &usize| {
-        facts.wants_archived_data(*place) && facts.entry(*place).desc == Desc::Blobs
-    };
-    if facts.options.digests.is_some() && one_by_one && (0..facts.wants.len()).any(|p| objects(&p))
-    {
+    let objects =
+        |place: Place| facts.wants_archived_data(place) && facts.entry(place).desc == Desc::Blobs;
+    if facts.options.digests.is_some() && one_by_one && facts.toc.places().any(objects) {
         let message = "digests of large objects are not checked in a tar archive that is streamed";
         facts.events.send(Event::Warning { message: message.to_owned() });
     }
@@ -117,16 +115,15 @@ pub(crate) fn prepare(
 }
 
 fn tell_plan(ledger: &Ledger) {
-    let places = 0..ledger.facts.wants.len();
-    let data: Vec<usize> =
-        places.clone().filter(|p| ledger.facts.wants_archived_data(*p)).collect();
+    let places = || ledger.facts.toc.places();
+    let data: Vec<Place> = places().filter(|p| ledger.facts.wants_archived_data(*p)).collect();
     let data_bytes = ledger.facts.random.as_ref().map(|random| {
         data.iter().filter_map(|place| random.size(ledger.facts.entry(*place))).sum()
     });
     ledger.facts.events.send(Event::Planned {
         archive: ledger.facts.archive.clone(),
         entries: ledger.facts.wants.len(),
-        wanted: places.filter(|place| ledger.facts.is_wanted(*place)).count(),
+        wanted: places().filter(|place| ledger.facts.is_wanted(*place)).count(),
         with_data: data.len(),
         data_bytes,
         jobs: ledger.server.sessions(),

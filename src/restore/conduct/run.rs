@@ -14,7 +14,7 @@ use crate::restore::entry::clean::make_room;
 use crate::restore::entry::preflight;
 use crate::restore::entry::work::restore_entry;
 use crate::restore::error::{Ended, JournalError, RestoreError, Result};
-use crate::restore::event::Event;
+use crate::restore::event::{Event, LaneId};
 use crate::restore::journal::open::open;
 use crate::restore::ledger::Ledger;
 use crate::restore::load::source::DataSource;
@@ -37,7 +37,7 @@ pub(crate) async fn run(
     stream: Option<StreamAccess>,
 ) -> Result<Ended> {
     let facts = ledger.facts.clone();
-    let mut lane = Lane::new(0, target.clone(), ledger.clone());
+    let mut lane = Lane::new(LaneId::FIRST, target.clone(), ledger.clone());
     lane.open_first().await.map_err(RestoreError::Connect)?;
     let session = lane.session().await.map_err(RestoreError::Connect)?;
     facts.events.send(Event::Connected {
@@ -90,7 +90,7 @@ pub(crate) async fn run(
         lanes = work => lanes?,
         never = journal.stay_alone() => match never {},
     };
-    let Some(lane) = lanes.iter_mut().find(|lane| lane.number == 0) else {
+    let Some(lane) = lanes.iter_mut().find(|lane| lane.number == LaneId::FIRST) else {
         return Err(RestoreError::Internal(
             "internal error: the first session is missing".to_owned(),
         ));

@@ -3,7 +3,7 @@
 
 use std::time::Instant;
 
-use crate::archive::{Desc, Entry};
+use crate::archive::{Desc, Entry, Place};
 use crate::plan::Step;
 use crate::restore::error::WorkError;
 use crate::restore::event::{EntryRef, Event};
@@ -18,7 +18,7 @@ const ONLY_SINCE: u32 = 180_000;
 const KIND: &str = "ANALYZE";
 
 /// Analyses the table of an entry.
-pub(crate) async fn analyze(lane: &mut Lane, place: usize, step: Step) {
+pub(crate) async fn analyze(lane: &mut Lane, place: Place, step: Step) {
     let facts = lane.facts.clone();
     let ledger = lane.ledger.clone();
     let entry = facts.entry(place);

@@ -1,6 +1,6 @@
 //! Drops the objects to be restored (`--clean`), in reverse order.
 
-use crate::archive::{Desc, Entry};
+use crate::archive::{Desc, Entry, Place};
 use crate::error::chain;
 use crate::restore::error::{RestoreError, Result, WorkError};
 use crate::restore::event::{EntryRef, Event};
@@ -13,7 +13,7 @@ use crate::statements::drop_object;
 
 /// Drops existing objects if `--clean` is set. If an earlier run has done so, nothing is dropped:
 /// objects restored since must stay. Returns false when the restore must stop because of a failure.
-pub(crate) async fn make_room(lane: &mut Lane, order: &[usize]) -> Result<bool> {
+pub(crate) async fn make_room(lane: &mut Lane, order: &[Place]) -> Result<bool> {
     let facts = lane.facts.clone();
     if !facts.options.clean || lane.journal.is_over(Mark::Dropped) {
         return Ok(true);
@@ -30,7 +30,7 @@ pub(crate) async fn make_room(lane: &mut Lane, order: &[usize]) -> Result<bool> 
 
 /// Drops the wanted entries' objects in the reverse of `order`. Failures are reported and counted.
 /// Returns false when the restore must stop because of one.
-async fn drop_objects(lane: &mut Lane, order: &[usize]) -> bool {
+async fn drop_objects(lane: &mut Lane, order: &[Place]) -> bool {
     let facts = lane.facts.clone();
     let ledger = lane.ledger.clone();
     facts.events.send(Event::Step { what: "dropping existing objects".to_owned() });

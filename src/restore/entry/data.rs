@@ -92,7 +92,7 @@ impl EntryWork<'_> {
                     self.problems.add(failure, ledger.tolerates(entry, &error));
                 }
             }
-            Err(error) if error.is_passing() && facts.random.is_none() => {
+            Err(error) if error.retry().is_at_once() && facts.random.is_none() => {
                 let mut failure = ledger.failure(entry, &error);
                 failure.message.push_str(if self.lane.journal.get().is_some() {
                     "; a stream cannot be read again: run the same command again to resume"

@@ -24,14 +24,17 @@ pub(crate) fn left_out(facts: &Facts) -> Vec<bool> {
 
 /// Reports which keys are excluded, and which are validated although `not-valid` was requested.
 pub(crate) fn tell(ledger: &Ledger, left_out: &[bool]) {
-    for place in (0..ledger.facts.wants.len())
-        .filter(|place| left_out[*place] && ledger.facts.is_wanted(*place))
+    for place in ledger
+        .facts
+        .toc
+        .places()
+        .filter(|place| left_out[place.0] && ledger.facts.is_wanted(*place))
     {
         let outcome = Outcome::Skipped { reason: LEFT_OUT.to_owned() };
         ledger.finish(place, Finished { outcome, ..Finished::default() });
     }
     if ledger.facts.options.foreign_keys == ForeignKeys::NotValid {
-        let wanted = (0..ledger.facts.wants.len()).filter(|place| ledger.facts.want(*place).schema);
+        let wanted = ledger.facts.toc.places().filter(|place| ledger.facts.want(*place).schema);
         for entry in wanted.map(|place| ledger.facts.entry(place)).filter(|entry| is_odd(entry)) {
             tell_checked(&ledger.facts.events, entry, "its definition cannot be rewritten");
         }

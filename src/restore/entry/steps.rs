@@ -4,7 +4,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::archive::Desc;
+use crate::archive::{Desc, Place};
 use crate::error::chain;
 use crate::plan::Step;
 use crate::restore::entry::analyze::analyze;
@@ -26,7 +26,7 @@ use crate::sql::ident::qualified;
 const NOT_VALID_WITH_PARTITIONS: u32 = 180_000;
 
 /// Does a step of an entry.
-pub(crate) async fn restore_step(lane: &mut Lane, place: usize, step: Step) {
+pub(crate) async fn restore_step(lane: &mut Lane, place: Place, step: Step) {
     let facts = lane.facts.clone();
     let ledger = lane.ledger.clone();
     if step.is_analyze() {
@@ -82,7 +82,7 @@ pub(crate) async fn restore_step(lane: &mut Lane, place: usize, step: Step) {
     }
 }
 
-async fn first(lane: &mut Lane, place: usize, step: Step, sql: &str) {
+async fn first(lane: &mut Lane, place: Place, step: Step, sql: &str) {
     let facts = lane.facts.clone();
     let ledger = lane.ledger.clone();
     let entry = facts.entry(place);
@@ -108,7 +108,7 @@ async fn first(lane: &mut Lane, place: usize, step: Step, sql: &str) {
     lane.attend(0);
 }
 
-async fn second(lane: &mut Lane, place: usize, step: Step, sql: &str, before: Duration) {
+async fn second(lane: &mut Lane, place: Place, step: Step, sql: &str, before: Duration) {
     let facts = lane.facts.clone();
     let ledger = lane.ledger.clone();
     let entry = facts.entry(place);
@@ -120,7 +120,7 @@ async fn second(lane: &mut Lane, place: usize, step: Step, sql: &str, before: Du
             let duration = before + started.elapsed();
             ledger.finish(place, Finished { lane: lane.number, duration, ..Finished::default() });
         }
-        Err(error) if step == Step::UseIndex && !error.is_passing() => {
+        Err(error) if step == Step::UseIndex && !error.retry().is_at_once() => {
             // The archive's statement will show what is wrong, if anything is.
             drop_index(lane, place).await;
             restore_entry(lane, place, DataSource::archive()).await;
@@ -138,7 +138,7 @@ async fn second(lane: &mut Lane, place: usize, step: Step, sql: &str, before: Du
 }
 
 /// Drops the index of a constraint's first step.
-async fn drop_index(lane: &mut Lane, place: usize) {
+async fn drop_index(lane: &mut Lane, place: Place) {
     let facts = lane.facts.clone();
     let entry = facts.entry(place);
     let index = qualified(entry.namespace.as_deref(), constraint_name(&facts, place));
@@ -157,7 +157,7 @@ async fn drop_index(lane: &mut Lane, place: usize) {
 }
 
 /// Adds a foreign key that is not to be validated.
-async fn add_not_valid(lane: &mut Lane, place: usize, sql: &str) {
+async fn add_not_valid(lane: &mut Lane, place: Place, sql: &str) {
     let facts = lane.facts.clone();
     let ledger = lane.ledger.clone();
     let entry = facts.entry(place);
@@ -192,7 +192,7 @@ async fn add_not_valid(lane: &mut Lane, place: usize, sql: &str) {
     lane.attend(0);
 }
 
-async fn run(lane: &mut Lane, place: usize, sql: &str, mark: Mark) -> Result<(), WorkError> {
+async fn run(lane: &mut Lane, place: Place, sql: &str, mark: Mark) -> Result<(), WorkError> {
     let facts = lane.facts.clone();
     let entry = facts.entry(place);
     lane.renew().await?;
@@ -207,7 +207,7 @@ fn is_about_rows(error: &WorkError) -> bool {
     error.server().is_some_and(|error| error.sqlstate.starts_with("23"))
 }
 
-async fn fail(lane: &mut Lane, place: usize, error: &WorkError, duration: Duration) {
+async fn fail(lane: &mut Lane, place: Place, error: &WorkError, duration: Duration) {
     let facts = lane.facts.clone();
     let ledger = lane.ledger.clone();
     let entry = facts.entry(place);
@@ -232,7 +232,7 @@ async fn fail(lane: &mut Lane, place: usize, error: &WorkError, duration: Durati
 
 /// What remains of a step: an earlier run may have started in two steps an entry that is now
 /// made in one.
-fn step_left(ledger: &Ledger, place: usize, step: Step) -> Step {
+fn step_left(ledger: &Ledger, place: Place, step: Step) -> Step {
     let begun = ledger.first_step(place) == Some(FirstStep::Before);
     match (step, &ledger.facts.entry(place).desc) {
         (Step::Entire, Desc::FkConstraint) if begun => Step::Validate,
@@ -242,7 +242,7 @@ fn step_left(ledger: &Ledger, place: usize, step: Step) -> Step {
 }
 
 /// The SQL of a step; `None` for an entry that is not made in steps.
-fn step_sql(facts: &Facts, place: usize, step: Step) -> Option<String> {
+fn step_sql(facts: &Facts, place: Place, step: Step) -> Option<String> {
     let definition = &facts.entry(place).defn;
     match step {
         Step::Entire => None,
@@ -256,7 +256,7 @@ fn step_sql(facts: &Facts, place: usize, step: Step) -> Option<String> {
 }
 
 /// A constraint's name: the entry's tag is the table's name followed by the constraint's.
-fn constraint_name(facts: &Facts, place: usize) -> &str {
+fn constraint_name(facts: &Facts, place: Place) -> &str {
     let entry = facts.entry(place);
     let tables = entry.dependencies.iter().filter_map(|id| facts.toc.get(*id));
     let own = tables.filter_map(|table| entry.tag.strip_prefix(&table.tag)?.strip_prefix(' '));

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use crate::archive::objects::oids;
-use crate::archive::{Desc, DumpId, Entry};
+use crate::archive::{Desc, DumpId, Entry, Place};
 use crate::restore::entry::failures::Failures;
 use crate::restore::entry::orphans;
 use crate::restore::error::WorkError;
@@ -23,7 +23,7 @@ use crate::server::sqlstate::{OBJECT_NOT_IN_PREREQUISITE_STATE, UNDEFINED_OBJECT
 use crate::statements::{Command, StatementError, definition, owner, partitioned_access_method};
 
 /// Restores one entry and reports the outcome.
-pub(crate) async fn restore_entry(lane: &mut Lane, place: usize, source: DataSource) {
+pub(crate) async fn restore_entry(lane: &mut Lane, place: Place, source: DataSource) {
     let facts = lane.facts.clone();
     let ledger = lane.ledger.clone();
     let entry = facts.entry(place);
@@ -60,7 +60,7 @@ pub(crate) async fn restore_entry(lane: &mut Lane, place: usize, source: DataSou
 }
 
 /// Reports an entry that an earlier run restored.
-pub(crate) async fn pass_over(lane: &mut Lane, place: usize) {
+pub(crate) async fn pass_over(lane: &mut Lane, place: Place) {
     let facts = lane.facts.clone();
     let ledger = lane.ledger.clone();
     let entry = facts.entry(place);
@@ -99,7 +99,7 @@ impl<'a> EntryWork<'a> {
     }
 
     /// Returns the reason why the entry was skipped, if it was.
-    async fn run(&mut self, place: usize, source: DataSource) -> Option<String> {
+    async fn run(&mut self, place: Place, source: DataSource) -> Option<String> {
         let (facts, ledger, entry) = (self.facts, self.ledger, self.entry);
         let want = facts.want(place);
         if let Some(rows) = self.lane.journal.get().and_then(|_| ledger.rows_missing(entry)) {

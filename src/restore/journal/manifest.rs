@@ -17,7 +17,8 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::archive::stream::{Answer, ItemOf, Sink, StreamItem};
 use crate::archive::{
-    self, ArchiveError, Data, DataLocation, Desc, Digest, DumpId, Entry, Format, ReadCounter, Toc,
+    self, ArchiveError, Data, DataLocation, Desc, Digest, DumpId, Entry, Format, Place,
+    ReadCounter, Toc, placed,
 };
 use crate::restore::error::JournalError;
 use crate::restore::event::Event;
@@ -44,7 +45,7 @@ const ENOUGH: usize = 3;
 #[derive(Clone, Copy)]
 struct LoadedData {
     /// The entry's place in the table of contents.
-    place: usize,
+    place: Place,
     /// The digest of what was loaded.
     then: Digest,
 }
@@ -63,7 +64,7 @@ pub(super) async fn differences(
         return Ok(Vec::new());
     }
     let digest = |entry: &Entry| lines.get(&(entry.dump_id, Mark::Done))?.digest;
-    let known = facts.toc.entries.iter().enumerate();
+    let known = placed(&facts.toc.entries);
     let known = known.filter(|(_, entry)| facts.random.is_some() || comes_whole(entry));
     let known = known.filter_map(|(place, entry)| Some(LoadedData { place, then: digest(entry)? }));
     let mut known: Vec<LoadedData> = known.collect();
@@ -188,7 +189,7 @@ fn read_side_by_side(
             let mut buffer = vec![0; BUFFER];
             let next = || left.lock().unwrap_or_else(PoisonError::into_inner).next();
             while let Some(known) = next().filter(|_| !watch.has_ended()) {
-                let entry = &toc.entries[known.place];
+                let entry = toc.at(known.place);
                 let now = digest(&random, entry, &watch, &mut buffer);
                 let now = now.map_err(|error| error.in_entry(entry).in_archive(&archive));
                 // If there is no receiver, the comparison is over.

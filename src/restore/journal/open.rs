@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use crate::archive::{Desc, DumpId, Entry};
+use crate::archive::{Desc, DumpId, Entry, Place, placed};
 use crate::restore::error::JournalError;
 use crate::restore::event::Event;
 use crate::restore::facts::Facts;
@@ -22,7 +22,7 @@ use crate::statements::Ownership;
 /// Refuses what cannot be done with a journal, before anything is done.
 pub(crate) fn refuse(facts: &Facts) -> Result<(), JournalError> {
     let options = &facts.options;
-    let holds_schema = |(place, entry): (usize, &Entry)| {
+    let holds_schema = |(place, entry): (Place, &Entry)| {
         entry.desc == Desc::Schema && entry.tag == BOOKKEEPING && facts.want(place).schema
     };
     let why = if options.journal.is_none() {
@@ -33,7 +33,7 @@ pub(crate) fn refuse(facts: &Facts) -> Result<(), JournalError> {
         "it is kept in the target database, which must exist: create it first and omit --create"
     } else if options.style.ownership == Ownership::SetSessionAuthorization {
         "the roles that the session switches to cannot write it (--use-set-session-authorization)"
-    } else if facts.toc.entries.iter().enumerate().any(holds_schema) {
+    } else if placed(&facts.toc.entries).any(holds_schema) {
         "the archive contains a schema \"nocturne\", where the journal would be kept"
     } else {
         return Ok(());
@@ -94,7 +94,7 @@ pub(crate) async fn open(
 /// Enters in the ledger what earlier runs did, as far as later entries need it. `refilled` are
 /// tables whose rows are loaded again.
 fn recall(ledger: &Ledger, journal: &KeptJournal, refilled: &HashSet<DumpId>) {
-    for (place, entry) in ledger.facts.toc.entries.iter().enumerate() {
+    for (place, entry) in placed(&ledger.facts.toc.entries) {
         // Not a table whose rows were lost in a crash: it is empty, but others may already refer to
         // it.
         let is_made = journal.is_done(entry) || journal.is_defined(entry);
@@ -180,8 +180,8 @@ async fn refuse_to_begin(facts: &Facts, session: &Session) -> Result<(), Journal
         return Ok(());
     }
     let there = tables(session).await?;
-    let mut entries = facts.toc.entries.iter().enumerate();
-    let is_there = |(place, entry): &(usize, &Entry)| {
+    let mut entries = placed(&facts.toc.entries);
+    let is_there = |(place, entry): &(Place, &Entry)| {
         entry.desc == Desc::Table && facts.want(*place).schema && there.contains(&name(entry))
     };
     match entries.find(is_there) {

@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::archive::{Digest, DumpId, Entry};
+use crate::archive::{Digest, DumpId, Entry, Place};
 use crate::restore::facts::Facts;
 use crate::restore::journal::line::{DataRead, Mark, OF_ALL};
 use crate::restore::journal::lock::JournalLock;
@@ -138,7 +138,7 @@ impl KeptJournal {
     }
 
     /// Whether the entry's data must be loaded: it is wanted and not yet loaded.
-    pub(crate) fn is_to_load(&self, facts: &Facts, place: usize) -> bool {
+    pub(crate) fn is_to_load(&self, facts: &Facts, place: Place) -> bool {
         facts.wants_archived_data(place) && !self.is_done(facts.entry(place))
     }
 

@@ -7,7 +7,7 @@
 
 use std::collections::HashMap;
 
-use crate::archive::{Desc, Entry};
+use crate::archive::{Desc, Entry, Place};
 use crate::plan::history::RowFormat;
 use crate::restore::facts::Facts;
 use crate::restore::ledger::Ledger;
@@ -21,12 +21,12 @@ const BINARY_FROM: u64 = 64 * 1024;
 
 /// The formats that earlier runs favour, by the place of a table's data, if the format is chosen
 /// automatically.
-pub(crate) fn favoured_formats(facts: &Facts) -> HashMap<usize, RowFormat> {
+pub(crate) fn favoured_formats(facts: &Facts) -> HashMap<Place, RowFormat> {
     let past = facts.options.history.database(&facts.toc.header.dbname);
     let Some(past) = past.filter(|_| facts.options.copy_format == CopyFormat::Auto) else {
         return HashMap::new();
     };
-    let places = (0..facts.wants.len()).filter(|place| facts.wants_archived_data(*place));
+    let places = facts.toc.places().filter(|place| facts.wants_archived_data(*place));
     let tables = places.map(|place| (place, facts.entry(place)));
     past.formats(tables.filter(|(_, entry)| entry.desc == Desc::TableData)).into_iter().collect()
 }

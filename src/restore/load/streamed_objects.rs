@@ -4,10 +4,11 @@
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
+use crate::archive::Place;
 use crate::archive::objects::missing_object;
 use crate::plan::{JobId, Schedule};
 use crate::restore::error::WorkError;
-use crate::restore::event::Outcome;
+use crate::restore::event::{LaneId, Outcome};
 use crate::restore::ledger::{Finished, Ledger};
 use crate::restore::load::loaded::Loaded;
 use crate::restore::options::Transactions;
@@ -54,7 +55,7 @@ impl StreamedObjects {
     }
 
     /// A session starts to load one.
-    pub(crate) fn begin(&mut self, ledger: &Ledger, (job, place): (JobId, usize), lane: usize) {
+    pub(crate) fn begin(&mut self, ledger: &Ledger, (job, place): (JobId, Place), lane: LaneId) {
         let objects = self.of.entry(job).or_default();
         if objects.since.is_none() {
             objects.since = Some(Instant::now());
@@ -103,7 +104,7 @@ impl StreamedObjects {
             let uncommitted = ledger.facts.options.transactions != Transactions::None;
             ledger.finish(
                 place,
-                Finished { lane: 0, outcome, rows, bytes, read, duration, uncommitted },
+                Finished { lane: LaneId::FIRST, outcome, rows, bytes, read, duration, uncommitted },
             );
             schedule.abandon(job);
         }

@@ -11,7 +11,7 @@ use crate::restore::journal::store::has;
 use crate::restore::session::lane::Lane;
 use crate::restore::session::retry::repeating;
 use crate::server::{
-    Class, PATIENCE, Result, SessionError, TransactionId, TransactionOutcome, WhileItWorks,
+    PATIENCE, Result, SessionError, TransactionId, TransactionOutcome, WhileItWorks,
 };
 
 /// How long to wait for a lost session that is not working: it waits for a lock, for its client or
@@ -101,7 +101,7 @@ impl Lane {
                 return Ok(());
             };
             // Writing the same line twice is harmless.
-            match pauses.next().filter(|_| error.is_passing() && !self.in_group()) {
+            match pauses.next().filter(|_| error.retry().is_at_once() && !self.in_group()) {
                 Some(pause) => tokio::time::sleep(pause).await,
                 None => return Err(error),
             }
@@ -120,8 +120,8 @@ impl Lane {
         let answer = loop {
             let since = Instant::now();
             let answer = self.look_up(id, line).await;
-            let is_passing = answer.as_ref().is_err_and(|error| error.class() == Class::Retry);
-            let may_ask = is_passing && !ledger.server.is_lost();
+            let may_pass = answer.as_ref().is_err_and(|error| error.retry().is_at_once());
+            let may_ask = may_pass && !ledger.server.is_lost();
             if since.elapsed() > PATIENCE {
                 // The server responded for a long time: this is a new connection loss.
                 pauses = repeating();

@@ -8,7 +8,7 @@ use backon::Retryable;
 
 use crate::error::chain;
 use crate::restore::error::{Shortfall, WorkError};
-use crate::restore::event::Event;
+use crate::restore::event::{Event, LaneId};
 use crate::restore::facts::Facts;
 use crate::restore::journal::state::KeptJournal;
 use crate::restore::ledger::Ledger;
@@ -18,7 +18,7 @@ use crate::restore::session::retry::repeating;
 use crate::restore::session::settings;
 use crate::server::life::ServerLife;
 use crate::server::{
-    Backend, Class, Notices, PATIENCE, Result, Session, SessionSettings, Target, TransactionId,
+    Backend, Notices, PATIENCE, Result, Retry, Session, SessionSettings, Target, TransactionId,
     once_ready, reconnecting,
 };
 use crate::statements::{SessionState, Setting, fixed_settings};
@@ -33,7 +33,7 @@ const NO_ANSWER: Duration = Duration::from_secs(10);
 /// A session and its settings. The session is opened when it is needed, and reopened when it was
 /// lost.
 pub(crate) struct Lane {
-    pub(crate) number: usize,
+    pub(crate) number: LaneId,
     pub(crate) facts: Arc<Facts>,
     pub(crate) ledger: Arc<Ledger>,
     /// Set for the first session once it is open, and for the others from the start.
@@ -58,7 +58,7 @@ pub(crate) struct Lane {
 }
 
 impl Lane {
-    pub(crate) fn new(number: usize, target: Target, ledger: Arc<Ledger>) -> Self {
+    pub(crate) fn new(number: LaneId, target: Target, ledger: Arc<Ledger>) -> Self {
         Self {
             number,
             facts: ledger.facts.clone(),
@@ -131,7 +131,7 @@ impl Lane {
     /// Opens a session to replace a lost one. The server may be starting up again.
     async fn reconnect(&self) -> Result<(Session, Option<Backend>)> {
         let connect = || async { Box::pin(self.connect()).await };
-        let session = connect.retry(reconnecting()).when(|error| error.class() == Class::Retry);
+        let session = connect.retry(reconnecting()).when(|error| error.retry().is_at_once());
         let limit = PATIENCE + NO_ANSWER;
         let session = tokio::time::timeout(limit, session)
             .await
@@ -224,7 +224,7 @@ impl Lane {
         let mut pauses = repeating();
         loop {
             let error = match self.session().await?.execute(sql).await {
-                Err(error) if error.class() == Class::Retry && !error.is_connection_lost() => error,
+                Err(error) if error.retry() == Retry::SameSession => error,
                 result => return result,
             };
             match pauses.next().filter(|_| !in_transaction) {

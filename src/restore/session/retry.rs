@@ -1,8 +1,7 @@
 //! What is retried, how often, and with which pauses.
 //!
-//! Only what may succeed later on its own ([`Class::Retry`]): a lost connection, a deadlock, a
-//! serialization failure, too many connections, an unavailable lock, a server that stops or starts.
-//! Pauses grow and vary, so that sessions lost together do not reconnect together.
+//! Only what may succeed on its own at once: see [`Retry`](crate::server::Retry). Pauses grow and
+//! vary, so that sessions lost together do not reconnect together.
 
 use std::time::Duration;
 
@@ -25,16 +24,6 @@ pub(crate) fn repeating() -> ExponentialBackoff {
         .build()
 }
 
-impl WorkError {
-    /// Whether the same work may succeed later.
-    pub(crate) fn is_passing(&self) -> bool {
-        match self {
-            Self::Target(error) | Self::Row { source: error, .. } => error.class() == Class::Retry,
-            Self::Archive(_) | Self::Other(_) => false,
-        }
-    }
-}
-
 /// Logs and waits before another attempt of an entry's work. Returns false if there is to be none.
 pub(crate) async fn pause(
     ledger: &Ledger,
@@ -42,7 +31,7 @@ pub(crate) async fn pause(
     error: &WorkError,
     pauses: &mut ExponentialBackoff,
 ) -> bool {
-    if !error.is_passing() || ledger.server.is_lost() {
+    if !error.retry().is_at_once() || ledger.server.is_lost() {
         return false;
     }
     let Some(pause) = pauses.next() else {
@@ -56,6 +45,6 @@ pub(crate) async fn pause(
 
 /// Whether the server refused this statement but may accept the next one.
 pub(crate) fn is_refusal(error: &SessionError) -> bool {
-    let goes_on = !matches!(error.class(), Class::Retry | Class::Fatal);
-    matches!(error, SessionError::Server(_)) && goes_on && !error.is_connection_lost()
+    let goes_on = !error.retry().is_at_once() && !error.is_connection_lost();
+    goes_on && matches!(error, SessionError::Server(refusal) if refusal.class() != Class::Fatal)
 }

@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use crate::archive::stream::{Answer, ItemBytes, ItemOf, Sink, StreamItem};
-use crate::archive::{ArchiveError, Desc, Digest, DumpId, ErrorKind, Format, Toc};
+use crate::archive::{ArchiveError, Desc, Digest, DumpId, ErrorKind, Format, Place, Toc};
 use crate::restore::event::Event;
 use crate::restore::facts::Facts;
 use crate::restore::journal::state::KeptJournal;
@@ -22,7 +22,7 @@ use crate::source::{StreamAccess, bytes_behind};
 #[derive(Debug)]
 pub(crate) enum Arrival {
     /// The data of the entry at this place starts.
-    Item { place: usize, item: StreamItem, reader: ItemReceiver },
+    Item { place: Place, item: StreamItem, reader: ItemReceiver },
     /// The stream has ended, successfully or not.
     End(Result<(), ArchiveError>),
 }
@@ -69,15 +69,15 @@ struct Feed {
     arrivals: Sender<Arrival>,
     ahead: Arc<ReadAhead>,
     /// Places of the entries whose data is wanted.
-    entries: HashMap<DumpId, usize>,
+    entries: HashMap<DumpId, Place>,
     /// The entry of each large object, if the TOC records it.
-    objects: HashMap<u32, usize>,
+    objects: HashMap<u32, Place>,
     /// The entry of all large objects, if there is only one and the TOC does not list its objects.
-    only_objects: Option<usize>,
+    only_objects: Option<Place>,
     current: Option<ItemSender>,
     /// Data that an earlier run loaded and that is now passing by again: its entry, its digest at
     /// that time, and the hash of what has arrived so far.
-    compared: Option<(usize, Digest, Sha256)>,
+    compared: Option<(Place, Digest, Sha256)>,
 }
 
 impl Feed {
@@ -88,10 +88,10 @@ impl Feed {
         ahead: Arc<ReadAhead>,
         changed: Changed,
     ) -> Self {
-        let wanted = (0..facts.wants.len()).filter(|place| facts.wants_archived_data(*place));
-        let entries: HashMap<DumpId, usize> =
+        let wanted = facts.toc.places().filter(|place| facts.wants_archived_data(*place));
+        let entries: HashMap<DumpId, Place> =
             wanted.map(|place| (facts.entry(place).dump_id, place)).collect();
-        let blobs: Vec<usize> = entries
+        let blobs: Vec<Place> = entries
             .values()
             .copied()
             .filter(|place| facts.entry(*place).desc == Desc::Blobs)
@@ -120,7 +120,7 @@ impl Feed {
         }
     }
 
-    fn place(&self, of: ItemOf) -> Option<usize> {
+    fn place(&self, of: ItemOf) -> Option<Place> {
         match of {
             ItemOf::Entry(id) => self.entries.get(&id).copied(),
             ItemOf::LargeObject(oid) => self.objects.get(&oid).copied().or(self.only_objects),

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use super::*;
 use crate::archive::tests::entry::named;
 use crate::archive::tests::writer::toc;
-use crate::archive::{LargeObject, LargeObjects};
+use crate::archive::{LargeObject, LargeObjects, Place};
 use crate::statements::{Ownership, SourceSettings};
 
 /// The first large object is two bytes longer than one statement holds; the second is empty.
@@ -76,7 +76,7 @@ fn script(
     data_only: bool,
     open: &mut OpenData<'_>,
 ) -> Result<(String, Vec<String>), ScriptError> {
-    let order: Vec<usize> = (0..entries.len()).collect();
+    let order: Vec<Place> = (0..entries.len()).map(Place).collect();
     let parts: Vec<Want> = entries.iter().map(|e| parts(e, options.create, data_only)).collect();
     let warnings = Arc::new(Mutex::new(Vec::new()));
     let events = Events::to({
@@ -202,7 +202,7 @@ fn text_keeps_archive_encoding_and_data_is_verbatim() {
     options.encoding = Encoding::named("LATIN1");
     let selection = ScriptSelection {
         entries: &[table],
-        order: &[0],
+        order: &[Place(0)],
         wants: &[Want { data: true, ..Want::default() }],
     };
     let mut out = Vec::new();

@@ -3,8 +3,8 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::archive::DumpId;
 use crate::archive::tests::entry::entry;
+use crate::archive::{DumpId, Place};
 use crate::select::{ListFile, SelectOptions, select};
 
 #[test]
@@ -84,7 +84,7 @@ fn every_data_location_has_its_kind() {
     ] {
         let entries = [entry(1, "TABLE DATA", "t").data(data).build()];
         let selection = select(&entries, &SelectOptions::default(), None).unwrap();
-        let object = EntryObject::new(&entries[0], &selection, 0);
+        let object = EntryObject::new(&entries[0], &selection, Place(0));
         let object = serde_json::to_value(object).unwrap();
         assert_eq!(object["data"], expected);
         assert_eq!(object["wanted"], true);
@@ -109,12 +109,12 @@ proptest! {
             .collect();
         let options = SelectOptions::default();
         let first = select(&entries, &options, None).unwrap();
-        let mut chosen: Vec<usize> = first.wanted().collect();
+        let mut chosen: Vec<Place> = first.wanted().collect();
         chosen.rotate_left(seed as usize % tags.len());
         chosen.truncate(1 + seed as usize % 9);
-        let ids: Vec<DumpId> = chosen.iter().map(|index| entries[*index].dump_id).collect();
+        let ids: Vec<DumpId> = chosen.iter().map(|place| entries[place.0].dump_id).collect();
         let text: String =
-            chosen.iter().map(|index| format!("{}\n", ListingLine(&entries[*index]))).collect();
+            chosen.iter().map(|place| format!("{}\n", ListingLine(&entries[place.0]))).collect();
 
         let list = ListFile::parse(text.as_bytes(), &entries).unwrap();
         prop_assert_eq!(list.ids(), &ids[..]);

@@ -3,8 +3,8 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::archive::Desc;
 use crate::archive::tests::entry::entry;
+use crate::archive::{Desc, Place, placed};
 use crate::select::tests::sample::{archive, names, options, wanted};
 use crate::select::{Flag, RestoreSection};
 
@@ -12,14 +12,14 @@ use crate::select::{Flag, RestoreSection};
 fn everything_but_the_database_is_selected_by_default() {
     let entries = archive();
     let selection = select(&entries, &SelectOptions::default(), None).unwrap();
-    for (index, entry) in entries.iter().enumerate() {
+    for (place, entry) in placed(&entries) {
         let is_setting = matches!(entry.desc, Desc::Encoding | Desc::StdStrings | Desc::SearchPath);
         let is_database = (4..=6).contains(&entry.dump_id.0);
-        assert_eq!(selection.want(index).special, is_setting, "{}", entry.label());
-        assert_eq!(selection.want(index).any(), !is_setting && !is_database, "{}", entry.label());
-        assert_eq!(selection.reason(index).is_some(), is_database, "{}", entry.label());
+        assert_eq!(selection.want(place).special, is_setting, "{}", entry.label());
+        assert_eq!(selection.want(place).any(), !is_setting && !is_database, "{}", entry.label());
+        assert_eq!(selection.reason(place).is_some(), is_database, "{}", entry.label());
     }
-    assert!(selection.order.iter().copied().eq(0..entries.len()));
+    assert!(selection.order.iter().copied().eq((0..entries.len()).map(Place)));
 }
 
 #[test]
@@ -27,10 +27,10 @@ fn list_selects_and_orders() {
     let entries = archive();
     let list = ListFile::parse(b"41\n25\n20\n4\n", &entries).unwrap();
     let selection = select(&entries, &SelectOptions::default(), Some(&list)).unwrap();
-    let ids: Vec<i32> = selection.wanted().map(|index| entries[index].dump_id.0).collect();
+    let ids: Vec<i32> = selection.wanted().map(|place| entries[place.0].dump_id.0).collect();
     // Not the database, without -C.
     assert_eq!(ids, [41, 25, 20]);
-    let order: Vec<i32> = selection.order.iter().map(|i| entries[*i].dump_id.0).collect();
+    let order: Vec<i32> = selection.order.iter().map(|i| entries[i.0].dump_id.0).collect();
     assert_eq!(order.len(), entries.len());
     assert!(order.starts_with(&[1, 2, 3, 5, 6, 10]) && order.ends_with(&[41, 25, 20, 4]));
     // Other options still apply.
@@ -44,9 +44,9 @@ fn reason_is_given_for_each_excluded_entry() {
     let entries = archive();
     let reason = |id: i32, options: &SelectOptions| {
         let selection = select(&entries, options, None).unwrap();
-        let index = entries.iter().position(|entry| entry.dump_id.0 == id).unwrap();
-        assert!(!selection.want(index).any());
-        selection.reason(index).map(ToString::to_string).unwrap_or_default()
+        let (place, _) = placed(&entries).find(|(_, entry)| entry.dump_id.0 == id).unwrap();
+        assert!(!selection.want(place).any());
+        selection.reason(place).map(ToString::to_string).unwrap_or_default()
     };
     for (id, options, expected) in [
         (4, options(|_| ()), "restored only with -C/--create"),
@@ -79,7 +79,7 @@ fn reason_is_given_for_each_excluded_entry() {
     assert!(selection.unwanted().any(|(_, reason)| *reason == Unwanted::NotListed));
     let lone = [entry(1, "TABLE", "t").defn("").build()];
     let selection = select(&lone, &SelectOptions::default(), None).unwrap();
-    assert_eq!(selection.reason(0), Some(&Unwanted::Empty));
+    assert_eq!(selection.reason(Place(0)), Some(&Unwanted::Empty));
 }
 
 #[test]
@@ -181,17 +181,17 @@ proptest! {
         let selection = select(&entries, &SelectOptions::default(), Some(&list)).unwrap();
         let mut order = selection.order.clone();
         order.sort_unstable();
-        prop_assert!(order.into_iter().eq(0..entries.len()));
+        prop_assert!(order.into_iter().eq((0..entries.len()).map(Place)));
     }
 
     #[test]
     fn entry_is_wanted_or_setting_or_has_reason(options in any_options()) {
         let entries = archive();
         let Ok(selection) = select(&entries, &options, None) else { return Ok(()) };
-        for index in 0..entries.len() {
-            let want = selection.want(index);
-            let states = [want.any(), want.special, selection.reason(index).is_some()];
-            prop_assert_eq!(states.iter().filter(|state| **state).count(), 1, "{}", index);
+        for place in (0..entries.len()).map(Place) {
+            let want = selection.want(place);
+            let states = [want.any(), want.special, selection.reason(place).is_some()];
+            prop_assert_eq!(states.iter().filter(|state| **state).count(), 1, "{:?}", place);
         }
     }
 

@@ -74,5 +74,5 @@ pub(crate) fn names(names: &[&str]) -> Vec<String> {
 /// The dump IDs of the wanted entries.
 pub(crate) fn wanted(entries: &[Entry], options: &SelectOptions) -> Vec<i32> {
     let selection = select(entries, options, None).unwrap();
-    selection.wanted().map(|index| entries[index].dump_id.0).collect()
+    selection.wanted().map(|place| entries[place.0].dump_id.0).collect()
 }

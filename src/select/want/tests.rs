@@ -1,6 +1,7 @@
 //! Tests of the decisions: each option keeps and drops the same entries as pg_restore.
 
 use super::*;
+use crate::archive::Place;
 use crate::archive::tests::entry::entry;
 use crate::select::tests::sample::{archive, names, options, wanted};
 use crate::select::{RestoreSection, select};
@@ -17,7 +18,8 @@ fn dropped(options: &SelectOptions) -> Vec<i32> {
 
 /// `(schema, data, stats, special)` of a lone entry.
 fn parts(entry: Entry, options: &SelectOptions) -> (bool, bool, bool, bool) {
-    let Want { schema, data, stats, special } = select(&[entry], options, None).unwrap().want(0);
+    let Want { schema, data, stats, special } =
+        select(&[entry], options, None).unwrap().want(Place(0));
     (schema, data, stats, special)
 }
 

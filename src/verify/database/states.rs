@@ -6,7 +6,7 @@ use super::names;
 use super::report::{Compared, ComparedKind, Verdict};
 use super::sessions::Sessions;
 use super::subjects::Subjects;
-use crate::archive::{Entry, Toc};
+use crate::archive::{Entry, Place, Toc};
 use crate::error::chain;
 use crate::server::sqlstate::{INVALID_SCHEMA_NAME, UNDEFINED_TABLE};
 use crate::server::{Result, Session, SessionError};
@@ -32,7 +32,7 @@ pub(super) async fn compare(sessions: &Sessions, toc: &Toc, subjects: &Subjects)
             Err(error) => Err(error.clone()),
         };
         for place in places {
-            let entry = &toc.entries[*place];
+            let entry = toc.at(*place);
             let (verdict, detail) = match (&session, &here) {
                 (Err(error), _) | (_, Err(error)) => (Verdict::Unknown, Some(error.clone())),
                 (Ok(session), Ok(here)) => match (here.get(&name(entry)), kind) {
@@ -69,13 +69,13 @@ fn name(entry: &Entry) -> Name {
 async fn look_up(
     session: &Session,
     toc: &Toc,
-    places: &[usize],
+    places: &[Place],
     kind: ComparedKind,
 ) -> Result<HashMap<Name, bool>> {
     let kind = if kind == ComparedKind::Sequence { 'S' } else { 'm' };
     let mut here = HashMap::new();
-    let named = |place: &usize| {
-        let (schema, name) = name(&toc.entries[*place]);
+    let named = |place: &Place| {
+        let (schema, name) = name(toc.at(*place));
         format!("({}, {})", literal(&schema), literal(&name))
     };
     let wanted: Vec<String> = places.iter().map(named).collect();

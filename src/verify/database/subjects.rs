@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::archive::entry::LOAD_VIA_PARTITION_ROOT;
-use crate::archive::{Desc, DumpId, Entry, Toc};
+use crate::archive::{Desc, DumpId, Entry, Place, Toc};
 use crate::rows::{CopyStatement, table_name};
 use crate::select::Selection;
 use crate::sql::ident::qualified;
@@ -19,9 +19,9 @@ pub(super) struct Subjects {
     /// Entries that hold large objects.
     pub(super) large_objects: Vec<DumpId>,
     /// Positions of the entries that set a sequence.
-    pub(super) sequences: Vec<usize>,
+    pub(super) sequences: Vec<Place>,
     /// Positions of the entries that populate a materialized view.
-    pub(super) views: Vec<usize>,
+    pub(super) views: Vec<Place>,
 }
 
 /// A table into which the archive loads rows.
@@ -53,10 +53,10 @@ impl Subjects {
     /// Collects the selected entries.
     pub(super) fn new(toc: &Toc, selection: &Selection) -> Self {
         let mut subjects = Self::default();
-        let mut places: Vec<usize> = selection.wanted().collect();
+        let mut places: Vec<Place> = selection.wanted().collect();
         places.sort_unstable();
         for place in places {
-            let entry = &toc.entries[place];
+            let entry = toc.at(place);
             let data = selection.want(place).data;
             match entry.desc {
                 Desc::TableData if data => subjects.add_table(entry, toc),

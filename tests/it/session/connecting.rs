@@ -3,7 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 
 use nocturne::server::{
-    Class, ConnectOptions, PasswordPrompt, Session, SessionError, SessionSettings, Target,
+    Class, ConnectOptions, PasswordPrompt, Retry, Session, SessionError, SessionSettings, Target,
 };
 
 use super::{chain, connect};
@@ -104,7 +104,7 @@ async fn password_is_found_in_every_source() {
     }
 
     let error = connect(&format!("{host} password=wrong")).await.unwrap_err();
-    assert_eq!((error.sqlstate(), error.class()), (Some("28P01"), Class::Fatal));
+    assert_eq!((error.sqlstate(), error.server().unwrap().class()), (Some("28P01"), Class::Fatal));
     let message = chain(&error);
     assert!(message.starts_with("cannot connect to with_scram@localhost:"), "{message}");
     assert!(message.contains("FATAL: password authentication failed"), "{message}");
@@ -158,7 +158,7 @@ async fn dead_port_is_worth_retrying() {
     };
     let target = Target::resolve(&options, &|_| None).unwrap();
     let error = Session::connect(&target, &SessionSettings::default()).await.unwrap_err();
-    assert_eq!(error.class(), Class::Retry);
+    assert_eq!(error.retry(), Retry::FreshSession);
     assert!(chain(&error).contains("refused"), "{}", chain(&error));
 }
 

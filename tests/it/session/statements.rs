@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use nocturne::server::{
-    Class, Notices, Session, SessionError, SessionSettings, TransactionStatus, has_bookkeeping,
-    has_record, make_bookkeeping,
+    Class, Notices, Retry, Session, SessionError, SessionSettings, TransactionStatus,
+    has_bookkeeping, has_record, make_bookkeeping,
 };
 
 use super::{chain, connect, local, superuser};
@@ -73,7 +73,7 @@ async fn refused_statement_reports_all_server_details() {
         ("CREATE SCHEMA pg_catalog", Class::Other),
     ] {
         let error = session.execute(sql).await.unwrap_err();
-        assert_eq!(error.class(), class, "{sql}: {error}");
+        assert_eq!(error.server().unwrap().class(), class, "{sql}: {error}");
         if class == Class::MissingRole {
             assert_eq!(error.server().unwrap().missing_role(), Some("nobody_here"), "{sql}");
         }
@@ -212,7 +212,7 @@ async fn terminated_session_reports_who_ended_it() {
     assert!(!session.is_usable());
     let error = session.execute("SELECT 1").await.unwrap_err();
     assert!(error.is_connection_lost());
-    assert_eq!((error.sqlstate(), error.class()), (Some("57P01"), Class::Retry));
+    assert_eq!((error.sqlstate(), error.retry()), (Some("57P01"), Retry::FreshSession));
     assert_eq!(
         chain(&error),
         "the connection to the server was lost: \

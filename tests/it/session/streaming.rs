@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
-use nocturne::server::{Class, SessionError, TransactionStatus};
+use nocturne::server::{Retry, SessionError, TransactionStatus};
 
 use super::{connect, superuser};
 
@@ -139,7 +139,7 @@ async fn session_killed_during_copy_is_lost() {
         }
     };
     assert!(error.is_connection_lost(), "{error}");
-    assert_eq!(error.class(), Class::Retry);
+    assert_eq!(error.retry(), Retry::FreshSession);
 }
 
 #[tokio::test]
@@ -292,7 +292,7 @@ async fn session_killed_during_copy_out_is_lost() {
         }
     };
     assert!(error.is_connection_lost(), "{error}");
-    assert_eq!(error.class(), Class::Retry);
+    assert_eq!(error.retry(), Retry::FreshSession);
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use chrono_tz::Tz;
 use nocturne::replicate::backup::BackupSource;
 use nocturne::replicate::backup::scalingo::Choice;
+use nocturne::server::Retry;
 use serde_json::json;
 use wiremock::ResponseTemplate;
 
@@ -67,7 +68,7 @@ async fn day_without_backup_lists_others_and_is_transient() {
     let running = backup("5f4", "2024-05-02T03:00:00Z", "running", None);
     let host = Host::with(vec![running, week().remove(3)], "http://nowhere").await;
     let error = host.source(TODAY).find(now()).await.unwrap_err();
-    assert!(!error.is_permanent());
+    assert_ne!(error.retry(), Retry::Never);
     assert_eq!(
         told(&error),
         "the app pix-api-production has no backup to restore: no backup from today (2024-05-02, \
@@ -90,7 +91,7 @@ async fn named_database_is_used_among_several() {
     let source = |addon| BackupSource::Scalingo { client: client_of(&uri, addon), choice: TODAY };
     assert_eq!(source(Some(ADDON)).find(now()).await.unwrap().id, "5f3");
     let error = source(None).find(now()).await.unwrap_err();
-    assert!(error.is_permanent());
+    assert_eq!(error.retry(), Retry::Never);
     assert!(told(&error).contains("several PostgreSQL add-ons; choose one with --addon"));
 }
 
@@ -99,7 +100,7 @@ async fn app_without_any_backup_is_reported() {
     let host = Host::with(vec![], "http://nowhere").await;
     let error = host.source(Choice::AnyDay).find(now()).await.unwrap_err();
     assert!(told(&error).ends_with("there are no backups"));
-    assert!(!error.is_permanent());
+    assert_ne!(error.retry(), Retry::Never);
 }
 
 #[tokio::test]
@@ -127,7 +128,7 @@ async fn token_rejected_twice_is_a_permanent_error() {
     let answer = ResponseTemplate::new(401).set_body_json(json!({"error": "no"}));
     host.instead(&backups_path(), answer, None).await;
     let error = host.source(TODAY).find(now()).await.unwrap_err();
-    assert!(error.is_permanent());
+    assert_eq!(error.retry(), Retry::Never);
     let text = told(&error);
     assert!(text.contains("cannot list the backups: http://127.0.0.1:"), "{text}");
     assert!(text.ends_with("/backups: 401 Unauthorized (no)"), "{text}");
@@ -152,7 +153,7 @@ async fn wrong_api_token_error_explains_the_fix() {
     let answer = ResponseTemplate::new(401).set_body_json(json!({"error": "Invalid token"}));
     host.instead(EXCHANGE, answer, None).await;
     let error = host.source(TODAY).find(now()).await.unwrap_err();
-    assert!(error.is_permanent());
+    assert_eq!(error.retry(), Retry::Never);
     let text = told(&error);
     assert!(text.starts_with("cannot exchange the API token: http://127.0.0.1:"), "{text}");
     assert!(
@@ -172,7 +173,7 @@ async fn permanent_refusal_is_not_retried() {
         let answer = ResponseTemplate::new(status).set_body_json(body);
         host.instead(&addons_path(), answer, None).await;
         let error = host.source(TODAY).find(now()).await.unwrap_err();
-        assert!(error.is_permanent(), "{status}");
+        assert_eq!(error.retry(), Retry::Never, "{status}");
         let text = told(&error);
         assert!(text.contains("list the app's add-ons") && text.contains(message), "{text}");
         assert_eq!(host.count(&addons_path()).await, 1, "{status}");
@@ -210,7 +211,7 @@ async fn persistent_server_error_is_reported_as_transient() {
     let answer = ResponseTemplate::new(503).set_body_string("Retry later");
     host.instead(&token_path(), answer, None).await;
     let error = host.source(TODAY).find(now()).await.unwrap_err();
-    assert!(!error.is_permanent());
+    assert_ne!(error.retry(), Retry::Never);
     let text = told(&error);
     assert!(text.starts_with("cannot get a token of the database's add-on: http://"), "{text}");
     assert!(text.ends_with("/token: 503 Service Unavailable (Retry later)"), "{text}");
@@ -224,7 +225,7 @@ async fn unreachable_api_is_reported_as_transient() {
     let uri = "http://127.0.0.1:1";
     let source = BackupSource::Scalingo { client: client_of(uri, None), choice: TODAY };
     let error = source.find(now()).await.unwrap_err();
-    assert!(!error.is_permanent());
+    assert_ne!(error.retry(), Retry::Never);
     let text = told(&error);
     let start = format!("cannot exchange the API token: {uri}/v1/tokens/exchange: no response: ");
     assert!(text.starts_with(&start), "{text}");

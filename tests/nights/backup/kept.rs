@@ -4,6 +4,7 @@ use std::path::Path;
 
 use nocturne::archive::{Digest, Format};
 use nocturne::replicate::backup::{BackupError, BackupSource, FoundBackup, Saved, save};
+use nocturne::server::Retry;
 use nocturne::source::{Access, Address};
 
 use crate::files::{Act, Files, Served, noise};
@@ -140,7 +141,7 @@ async fn insufficient_disk_space_is_reported_before_downloading() {
     let kept = keep(&files, &folder.path().join("b")).await;
     for error in [open.unwrap_err(), kept.unwrap_err()] {
         assert!(matches!(error, BackupError::NoSpace { .. }), "{error:?}");
-        assert!(!error.is_permanent());
+        assert_ne!(error.retry(), Retry::Never);
         assert!(told(&error).contains(" free, but the backup needs 1.2 EB"), "{}", told(&error));
     }
 }

@@ -7,6 +7,7 @@ use chrono_tz::Tz;
 
 use super::{Backup, BackupStatus};
 use crate::report::units;
+use crate::server::Retry;
 
 /// Ages from here on are shown in days.
 const FEW_DAYS: TimeDelta = TimeDelta::days(3);
@@ -98,13 +99,13 @@ fn none_done(wanted: &str, newest: &Seen, done: Option<&Seen>) -> String {
 }
 
 impl ChooseError {
-    /// Whether a retry is pointless.
+    /// Whether, and how, it is tried again.
     #[must_use]
-    pub fn is_permanent(&self) -> bool {
+    pub fn retry(&self) -> Retry {
         match self {
-            Self::None | Self::NoneDone { .. } => false,
-            Self::NoSuchId { .. } => true,
-            Self::NotDone(seen) => seen.status.is_final(),
+            Self::NoSuchId { .. } => Retry::Never,
+            Self::NotDone(seen) if seen.status.is_final() => Retry::Never,
+            Self::None | Self::NoneDone { .. } | Self::NotDone(_) => Retry::LaterAttempt,
         }
     }
 }
@@ -259,9 +260,9 @@ mod tests {
         assert_eq!(chosen(&id("a"), now).as_deref(), Ok("a"));
         let backups = week();
         let error = |wanted: &str| choose(&backups, &id(wanted), time(now)).unwrap_err();
-        assert!(!error("c").is_permanent(), "it may still finish");
-        assert!(error("e").is_permanent());
-        assert!(error("x").is_permanent());
+        assert_eq!(error("c").retry(), Retry::LaterAttempt, "it may still finish");
+        assert_eq!(error("e").retry(), Retry::Never);
+        assert_eq!(error("x").retry(), Retry::Never);
         assert!(
             error("x").to_string().starts_with("backup x does not exist; the newest of 4 is c")
         );

@@ -7,6 +7,7 @@ use reqwest::StatusCode;
 
 use super::ChooseError;
 use crate::http::{ClientError, is_lasting};
+use crate::server::Retry;
 use crate::source::remote::Address;
 
 /// An API call.
@@ -187,18 +188,19 @@ fn has(others: &[String]) -> String {
 }
 
 impl ScalingoError {
-    /// Whether a retry is pointless.
+    /// Whether, and how, it is tried again.
     #[must_use]
-    pub fn is_permanent(&self) -> bool {
+    pub fn retry(&self) -> Retry {
         match self {
             // The response may come from a proxy.
-            Self::Api(ApiError::Unreadable { .. }) | Self::NoAddress => false,
-            Self::Api(error) => !error.is_passing(),
-            Self::Client(_)
+            Self::Api(ApiError::Unreadable { .. }) | Self::NoAddress => Retry::LaterAttempt,
+            Self::Api(error) if error.is_passing() => Retry::LaterAttempt,
+            Self::Api(_)
+            | Self::Client(_)
             | Self::NoAddon { .. }
             | Self::SeveralAddons { .. }
-            | Self::NoSuchAddon { .. } => true,
-            Self::Choose { source, .. } => source.is_permanent(),
+            | Self::NoSuchAddon { .. } => Retry::Never,
+            Self::Choose { source, .. } => source.retry(),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Which entries are skipped, by modes and by the objects in the target.
 
 use super::*;
+use crate::archive::Place;
 use crate::archive::tests::entry::{Builder, entry};
 use crate::replicate::config::{Config, NightCommand};
 
@@ -44,8 +45,8 @@ fn entries() -> Vec<Entry> {
 fn left(modes: &Restore, present: &Present, is_fed_here: bool) -> Vec<i32> {
     let entries = entries();
     let chosen = choose(&entries, modes, present, is_fed_here).unwrap();
-    let left = (0..entries.len()).filter(|place| !chosen.selection.want(*place).any());
-    left.map(|place| entries[place].dump_id.0).collect()
+    let left = (0..entries.len()).map(Place).filter(|place| !chosen.selection.want(*place).any());
+    left.map(|place| entries[place.0].dump_id.0).collect()
 }
 
 #[test]
@@ -109,8 +110,9 @@ fn excluded_entries_exclude_their_dependents() {
     ] {
         let settings = settings(&[("BACKUP_MODE", "{}"), ("RESTORE_EXCLUDE", patterns)]);
         let chosen = choose(&entries, &settings, &Present::default(), true).unwrap();
-        let left = (0..entries.len()).filter(|place| !chosen.selection.want(*place).any());
-        let left: Vec<i32> = left.map(|place| entries[place].dump_id.0).collect();
+        let left =
+            (0..entries.len()).map(Place).filter(|place| !chosen.selection.want(*place).any());
+        let left: Vec<i32> = left.map(|place| entries[place.0].dump_id.0).collect();
         assert_eq!(left, expected, "{patterns}");
         let warnings = notices(&entries, &settings, &chosen);
         let warnings: Vec<_> =
@@ -205,8 +207,9 @@ fn partitions_follow_their_table_unless_overridden() {
         let settings = self::modes(modes);
         let present = if is_there { Present::of(&present) } else { Present::default() };
         let chosen = choose(&entries, &settings, &present, true).unwrap();
-        let left = (0..entries.len()).filter(|place| !chosen.selection.want(*place).any());
-        let left: Vec<i32> = left.map(|place| entries[place].dump_id.0).collect();
+        let left =
+            (0..entries.len()).map(Place).filter(|place| !chosen.selection.want(*place).any());
+        let left: Vec<i32> = left.map(|place| entries[place.0].dump_id.0).collect();
         assert_eq!(left, expected, "{modes}");
     }
 }
@@ -278,7 +281,7 @@ fn detached_partition_of_a_kept_table_is_kept() {
         present.with_partition("events_1", "events").with_partition("events_1a", "events_1");
     let chosen = |text: &str| choose(&entries, &modes(text), &present, true).unwrap();
     let kept = chosen(r#"{"events":"incremental"}"#);
-    assert!((0..entries.len()).all(|place| !kept.selection.want(place).any()));
+    assert!((0..entries.len()).map(Place).all(|place| !kept.selection.want(place).any()));
     assert!(kept.in_the_way.is_empty());
     // Its own partitions come with it.
     let whole = ("public".to_owned(), "events".to_owned());

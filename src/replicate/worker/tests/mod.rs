@@ -18,6 +18,7 @@ use super::*;
 use crate::replicate::notify::{Notifier, Patience};
 use crate::replicate::schedule::CronSchedule;
 use crate::replicate::stages::Stage;
+use crate::server::Retry;
 
 fn utc(text: &str) -> DateTime<Utc> {
     NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S").unwrap().and_utc()
@@ -151,7 +152,8 @@ fn at_once(outcome: JobOutcome) -> ScriptedAttempt {
 }
 
 fn failing(is_permanent: bool) -> JobOutcome {
-    JobOutcome::Failed(JobFailure { message: "the network is down".to_owned(), is_permanent })
+    let retry = if is_permanent { Retry::Never } else { Retry::LaterAttempt };
+    JobOutcome::Failed(JobFailure { message: "the network is down".to_owned(), retry })
 }
 
 /// A step that takes some time.

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::report::tests::entry;
-use crate::restore::event::{Cause, Failure};
+use crate::restore::event::{Cause, Failure, LaneId};
 
 fn planned() -> Event {
     Event::Planned {
@@ -16,12 +16,12 @@ fn planned() -> Event {
 }
 
 fn started(lane: usize, entry: EntryRef) -> Event {
-    Event::Started { entry, again: false, lane, data_bytes: None }
+    Event::Started { entry, again: false, lane: LaneId(lane), data_bytes: None }
 }
 
 fn finished(lane: usize, entry: EntryRef, outcome: Outcome) -> Event {
     let duration = Duration::from_secs(1);
-    Event::Finished { entry, lane, outcome, rows: 10, bytes: 200, read: 50, duration }
+    Event::Finished { entry, lane: LaneId(lane), outcome, rows: 10, bytes: 200, read: 50, duration }
 }
 
 fn heard(events: &[(u64, Event)], end: u64) -> Recording {
@@ -40,7 +40,7 @@ fn spans(recording: &Recording) -> Vec<(usize, i32, u64, u64, SpanEnd)> {
         .iter()
         .map(|span| {
             let (start, end) = (seconds(span.start), seconds(span.end));
-            (span.lane, span.entry.dump_id, start, end, span.outcome)
+            (span.lane.0, span.entry.dump_id, start, end, span.outcome)
         })
         .collect()
 }
@@ -64,7 +64,7 @@ fn entry_in_two_steps_has_two_spans() {
         &[
             (0, planned()),
             (0, started(0, key.clone())),
-            (2, Event::Paused { dump_id: 1, lane: 0 }),
+            (2, Event::Paused { dump_id: 1, lane: LaneId(0) }),
             (5, started(1, key.clone())),
             (6, finished(1, key, Outcome::Done)),
         ],
@@ -81,8 +81,8 @@ fn each_helping_session_has_a_span() {
         &[
             (0, planned()),
             (0, started(0, data.clone())),
-            (1, Event::Joined { entry: data.clone(), lane: 1 }),
-            (5, Event::Left { dump_id: 1, lane: 1 }),
+            (1, Event::Joined { entry: data.clone(), lane: LaneId(1) }),
+            (5, Event::Left { dump_id: 1, lane: LaneId(1) }),
             (5, finished(0, data, Outcome::Done)),
         ],
         5,
@@ -129,7 +129,7 @@ fn failures_are_listed_even_without_spans() {
                 1,
                 Event::Finished {
                     entry: two,
-                    lane: 0,
+                    lane: LaneId(0),
                     outcome: Outcome::Failed { failure: follows },
                     rows: 0,
                     bytes: 0,
@@ -155,7 +155,7 @@ fn statistics_are_separate_work() {
             (0, started(0, data.clone())),
             (3, finished(0, data, Outcome::Done)),
             (4, started(1, analyze.clone())),
-            (6, Event::Analyzed { entry: analyze, lane: 1, failure: None, duration }),
+            (6, Event::Analyzed { entry: analyze, lane: LaneId(1), failure: None, duration }),
         ],
         6,
     );

@@ -1,14 +1,14 @@
 //! Numbers that are too large, too small, or duplicated.
 
 use super::*;
-use crate::archive::DumpId;
+use crate::archive::{DumpId, Place};
 use crate::plan::{Plan, PlanBuildOptions, Schedule};
 use crate::select::Pass;
 
 #[test]
 fn largest_entry_number_allocates_nothing_extra() {
     let archive = open_bytes(&model(vec![rows(i32::MAX)]).custom(CUSTOM)).unwrap();
-    assert_eq!(archive.toc.position(DumpId(i32::MAX)), Some(0));
+    assert_eq!(archive.toc.position(DumpId(i32::MAX)), Some(Place(0)));
     assert_eq!(read(archive).unwrap(), ROWS.as_bytes());
 }
 
@@ -167,7 +167,7 @@ fn self_and_circular_dependencies_are_planned() {
     let entries = &archive.toc.entries;
     let plan = Plan::new(
         entries,
-        &[0, 1, 2, 3],
+        &[0, 1, 2, 3].map(Place),
         |_| true,
         |_| Pass::Main,
         |_| None,

@@ -35,14 +35,16 @@ const NIGHT: [&str; 8] = [
 fn order_beats_pg_restore_and_nears_lower_bound() {
     let report = json("warehouse-demo.tar.gz", &[&NIGHT[..], &["--compare"]].concat());
     let hours = |row: &Value, name: &str| row[name].as_f64().unwrap() / 3600.0;
-    // Minimum ratio of pg_restore's order to ours, and maximum excess over the bound.
+    // Minimum ratio of pg_restore's order to ours, and maximum excess over the bound. The time of
+    // each kind is divided by the sizes of the tables, so that the foreign keys of the two largest
+    // ones, which wait for each other's locks, are a third of the bound.
     let expected = [
         (2, 1.05, 1.01),
-        (4, 1.25, 1.4),
-        (8, 1.4, 1.15),
-        (16, 1.5, 1.05),
-        (32, 1.5, 1.02),
-        (64, 1.5, 1.02),
+        (4, 1.15, 1.55),
+        (8, 1.4, 1.25),
+        (16, 1.45, 1.2),
+        (32, 1.45, 1.2),
+        (64, 1.45, 1.2),
     ];
     let rows = report["comparison"].as_array().unwrap();
     assert_eq!(rows.len(), expected.len());

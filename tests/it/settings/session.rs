@@ -56,17 +56,20 @@ fn idle_sessions_lend_processors_to_index_builds() {
 #[test]
 fn no_build_has_workers_while_sessions_are_busy() {
     let cluster = cluster(versions::newest());
-    // Each build waits until the other also runs.
+    // Each build waits until the other also runs, in another session, which keeps its lock.
     let archive = Archive::of(
         cluster,
         "CREATE FUNCTION public.tell(id int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS
              $$ BEGIN IF current_database() NOT LIKE 'source%' THEN
              RAISE WARNING 'max_parallel_maintenance_workers is %',
                  current_setting('max_parallel_maintenance_workers');
-             FOR attempt IN 1..2400 LOOP
-                 EXIT WHEN (SELECT count(*) = 2 FROM pg_locks WHERE mode = 'ShareLock'
-                            AND locktype = 'relation' AND relation = 'public.t'::regclass);
-                 PERFORM pg_sleep(0.05); END LOOP; END IF; RETURN id; END $$;
+             PERFORM pg_advisory_lock_shared(1);
+             FOR attempt IN 1..1200 LOOP
+                 IF (SELECT count(DISTINCT pid) = 2 FROM pg_locks WHERE locktype = 'advisory'
+                     AND objid = 1 AND mode = 'ShareLock' AND database = (SELECT oid FROM
+                     pg_database WHERE datname = current_database())) THEN RETURN id; END IF;
+                 PERFORM pg_sleep(0.05); END LOOP;
+             RAISE EXCEPTION 'the builds do not overlap'; END IF; RETURN id; END $$;
          CREATE TABLE t (id int); INSERT INTO t VALUES (1);
          CREATE INDEX ON t (public.tell(id)); CREATE INDEX ON t (public.tell(id), id);",
     );

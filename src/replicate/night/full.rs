@@ -152,9 +152,9 @@ impl Attempt<'_> {
                 self.top_up(&run).await?;
                 return Ok(None);
             }
-            if let Some(ground) = self.restored_before(&wanted).await? {
-                let filled = self.complete(&ground).await;
-                let swap = self.ending(ground, filled).await?;
+            if let Some(night) = self.restored_before(&wanted).await? {
+                let filled = self.complete(&night).await;
+                let swap = self.ending(night, filled).await?;
                 return Ok(Some(Filled { wanted, swap }));
             }
         }
@@ -176,37 +176,37 @@ impl Attempt<'_> {
         may_go_on: bool,
     ) -> Result<Option<Swap>, NightError> {
         // Before anything is dropped, the archive's table of contents must be readable.
-        let intake = opened_backup::open(found, self.config, self.run, &self.stop).await?;
+        let opened = opened_backup::open(found, self.config, self.run, &self.stop).await?;
         let settings = &self.config.restore;
-        choose::check(&intake.archive.toc.entries, settings)?;
+        choose::check(&opened.archive.toc.entries, settings)?;
         let key = &wanted.backup;
         let left = match may_go_on {
-            true => NightTarget::left_by_another(self.target, settings, key, intake.sha256).await?,
+            true => NightTarget::left_by_another(self.target, settings, key, opened.sha256).await?,
             false => None,
         };
-        let toc = &intake.archive.toc;
+        let toc = &opened.archive.toc;
         others::tell(self.target, settings, Some(toc)).await?;
-        let ground = match left {
-            Some(ground) => ground,
+        let night = match left {
+            Some(night) => night,
             None => {
                 self.check_drop(toc).await?;
                 self.staged(Stage::Drop, self.prepare(toc)).await?
             }
         };
-        let filled = self.fill_ground(&ground, wanted, intake).await;
-        self.ending(ground, filled).await
+        let filled = self.restore_and_enrich(&night, wanted, opened).await;
+        self.ending(night, filled).await
     }
 
-    /// The ground is complete, or abandoned.
+    /// The night's target is complete, or abandoned.
     async fn ending(
         &self,
-        ground: NightTarget,
+        night: NightTarget,
         filled: Result<(), NightError>,
     ) -> Result<Option<Swap>, NightError> {
         match filled {
-            Ok(()) => Ok(ground.swap),
+            Ok(()) => Ok(night.swap),
             Err(error) => {
-                self.abandon(ground, &error).await;
+                self.abandon(night, &error).await;
                 Err(error)
             }
         }
@@ -220,63 +220,63 @@ impl Attempt<'_> {
     }
 
     /// Everything that fills the target.
-    async fn fill_ground(
+    async fn restore_and_enrich(
         &self,
-        ground: &NightTarget,
+        night: &NightTarget,
         wanted: &Wanted,
-        intake: OpenedBackup,
+        opened: OpenedBackup,
     ) -> Result<(), NightError> {
-        if ground.resumed.is_none() {
-            self.hooks(hooks::HookPoint::BeforeRestore, &ground.target).await?;
+        if night.resumed.is_none() {
+            self.hooks(hooks::HookPoint::BeforeRestore, &night.target).await?;
         }
-        let entries = self.restore(ground, wanted, intake).await?;
-        if let (Some(_), Err(error)) = (&ground.swap, entries.as_ref()) {
+        let entries = self.restore(night, wanted, opened).await?;
+        if let (Some(_), Err(error)) = (&night.swap, entries.as_ref()) {
             tracing::error!("the new database is incomplete: {}", chain(error));
             return entries;
         }
         // Returns the first error: the others may follow from it, and all are logged.
-        entries.and(self.complete(ground).await)
+        entries.and(self.complete(night).await)
     }
 
     /// Everything after the restore of the archive.
-    async fn complete(&self, ground: &NightTarget) -> Result<(), NightError> {
-        planted::check_tables(&ground.target, &self.config.restore.tables).await?;
-        self.hooks(hooks::HookPoint::AfterRestore, &ground.target).await?;
+    async fn complete(&self, night: &NightTarget) -> Result<(), NightError> {
+        planted::check_tables(&night.target, &self.config.restore.tables).await?;
+        self.hooks(hooks::HookPoint::AfterRestore, &night.target).await?;
         let copied = self.copy().await;
         // The enrichment is computed from rows, so it runs after the copy.
-        let enriched = self.enrich(&ground.target, &self.enrichment).await;
+        let enriched = self.enrich(&night.target, &self.enrichment).await;
         copied.and(enriched)
     }
 
     /// Restores the archive. The inner result is the errors of entries.
     async fn restore(
         &self,
-        ground: &NightTarget,
+        night: &NightTarget,
         wanted: &Wanted,
-        intake: OpenedBackup,
+        opened: OpenedBackup,
     ) -> Result<Result<(), NightError>, NightError> {
-        let OpenedBackup { archive, is_local, download, sha256 } = intake;
+        let OpenedBackup { archive, is_local, download, sha256 } = opened;
         let toc = Arc::clone(&archive.toc);
         let settings = &self.config.restore;
         let is_fed_here = self.config.databases.is_fed_here();
         // Hooks may also have created objects.
-        let present = ground.present().await?;
+        let present = night.present().await?;
         let chosen = choose::choose(&toc.entries, settings, &present, is_fed_here)?;
         choose::tell(&toc.entries, settings, &chosen);
-        planted::check(&ground.target, &toc.entries, settings, &chosen).await?;
+        planted::check(&night.target, &toc.entries, settings, &chosen).await?;
         self.run.set_not_restored(choose::by_default(&toc.entries, self.config, &chosen));
-        self.note(ground, &chosen.first_loads).await?;
+        self.note(night, &chosen.first_loads).await?;
         // A restore with a journal requires that no tables are in the way.
-        let keeps_journal = ground.resumed.is_some()
+        let keeps_journal = night.resumed.is_some()
             || !chosen.in_the_way.iter().any(|it| it.is_table)
-                && resume::begin(&ground.target, &wanted.backup, &present).await?;
+                && resume::begin(&night.target, &wanted.backup, &present).await?;
         let stage = self.run.stage(Stage::Restore);
         let restoring = Restoring {
             settings,
             output: self.output,
             run: self.run,
             hooks: &self.hooks,
-            target: &ground.target,
+            target: &night.target,
             recorder: self.recorder,
             count: stage.count(),
             counts_bytes: is_local,
@@ -286,7 +286,7 @@ impl Attempt<'_> {
         let restored = restoring.restore(archive, &chosen.selection).await;
         let sum = download.map_or(sha256, |download| download.end(self.run));
         if let Some(sum) = sum.filter(|_| keeps_journal) {
-            resume::note_sum(&ground.target, &wanted.backup, sum).await;
+            resume::note_sum(&night.target, &wanted.backup, sum).await;
         }
         let entries = match restored {
             Ok(summary) => restore::check(&summary),
@@ -299,9 +299,9 @@ impl Attempt<'_> {
         let recording = self.recorder.finish();
         let left = first_load::incomplete(&chosen.first_loads, &toc.entries, &recording);
         let left: Vec<_> = left.into_iter().cloned().collect();
-        self.note(ground, &left).await?;
+        self.note(night, &left).await?;
         if entries.is_ok() && keeps_journal {
-            wanted.note(&ground.target, &self.run.record().id).await;
+            wanted.note(&night.target, &self.run.record().id).await;
         }
         Ok(entries)
     }
@@ -309,13 +309,13 @@ impl Attempt<'_> {
     /// Records which first loads are in progress.
     async fn note(
         &self,
-        ground: &NightTarget,
+        night: &NightTarget,
         loads: &[first_load::FirstLoad],
     ) -> Result<(), NightError> {
         if !self.config.restore.tables.has_incremental() {
             return Ok(());
         }
-        let connected = Session::connect(&ground.target, &SessionSettings::default()).await;
+        let connected = Session::connect(&night.target, &SessionSettings::default()).await;
         let session = connected.map_err(NightError::target("record the first load of a table"))?;
         first_load::note(&session, loads).await
     }
@@ -386,9 +386,9 @@ impl Attempt<'_> {
     }
 
     /// Drops the new database, if any, unless another attempt can resume it.
-    async fn abandon(&self, ground: NightTarget, error: &NightError) {
+    async fn abandon(&self, night: NightTarget, error: &NightError) {
         if error.retry() == Retry::Never && !self.stop.is_cancelled() {
-            ground.abandon().await;
+            night.abandon().await;
         }
     }
 

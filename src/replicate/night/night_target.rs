@@ -125,9 +125,9 @@ impl NightTarget {
         let Some(session) = Self::session(target, settings).await? else { return Ok(None) };
         let Some(present) = resume::find(&session, backup, sum).await? else { return Ok(None) };
         drop(session);
-        let ground = Self::restored(target, settings).await?;
+        let night = Self::restored(target, settings).await?;
         tracing::info!("resuming the restore of this backup from an earlier attempt");
-        Ok(Some(Self { resumed: Some(present), ..ground }))
+        Ok(Some(Self { resumed: Some(present), ..night }))
     }
 
     /// The work of an earlier attempt that restored the whole archive.

@@ -1,5 +1,6 @@
 -- The code of other roles that a statement names, itself or in a function, operator or type. Names are
--- compared between spaces, because the text after a name may continue it.
+-- compared between spaces, because the text after a name may continue it; those of functions with the
+-- parenthesis of a call, because a table may have the same name.
 SELECT {columns}
 FROM ({code}) code
 CROSS JOIN LATERAL pg_catalog.pg_identify_object_as_address(code.classid, code.objid, 0) object
@@ -13,7 +14,10 @@ CROSS JOIN LATERAL (
 WHERE code.verb = 'uses'
     AND code.classid IN ('pg_catalog.pg_proc'::pg_catalog.regclass,
         'pg_catalog.pg_operator'::pg_catalog.regclass, 'pg_catalog.pg_type'::pg_catalog.regclass)
-    AND pg_catalog.strpos(
+    AND CASE code.classid WHEN 'pg_catalog.pg_proc'::pg_catalog.regclass THEN pg_catalog.strpos(
+        pg_catalog.translate(pg_catalog.replace(' ' || {statement}, '(', '( '), '),;:[]', '      '),
+        ' ' || name.written || '(') > 0
+    ELSE pg_catalog.strpos(
         pg_catalog.translate(' ' || {statement} || ' ', '(),;:[]', '       '),
-        pg_catalog.translate(' ' || name.written || ' ', '(),;:[]', '       ')) > 0
+        pg_catalog.translate(' ' || name.written || ' ', '(),;:[]', '       ')) > 0 END
 ORDER BY code.kind, code.name

@@ -1,5 +1,6 @@
 -- The objects that use code of roles which are not trusted: functions (what CREATE FUNCTION defines
--- outside the server's own C code), and domains, whose owners may add a CHECK at any time. Everything
+-- outside the server's own C code), and domains, whose owners may add a CHECK at any time. Members of
+-- extensions do not count: the administrator has installed their code. Everything
 -- that needs such code is found through pg_depend, whatever its kind: triggers, rules, policies,
 -- defaults, generated columns, checks, indexes, partition keys, statistics, column types, and the
 -- tables, types, operators and event triggers that these belong to. Calls in the text of a function
@@ -13,7 +14,10 @@ WITH RECURSIVE trusted (oid) AS (
 ), functions (oid, schema, name, owner, is_trusted) AS MATERIALIZED (
     SELECT p.oid, p.pronamespace, p.proname, p.proowner, p.proowner IN (SELECT oid FROM trusted)
     FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_language l ON l.oid = p.prolang
-    WHERE p.oid >= 16384 AND l.lanname NOT IN ('internal', 'c')
+    WHERE p.oid >= 16384 AND l.lanname NOT IN ('internal', 'c') AND NOT EXISTS (
+        SELECT FROM pg_catalog.pg_depend d
+        WHERE d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND d.objid = p.oid
+            AND d.deptype = 'e')
 ), code (classid, objid, verb, usedclass, used, owner) AS (
     SELECT 'pg_catalog.pg_proc'::pg_catalog.regclass::oid, oid, 'uses',
         'pg_catalog.pg_proc'::pg_catalog.regclass::oid, oid, owner
@@ -24,6 +28,10 @@ WITH RECURSIVE trusted (oid) AS (
     FROM pg_catalog.pg_type
     WHERE typtype = 'd' AND typowner NOT IN (SELECT oid FROM trusted)
         AND typowner NOT IN ({memberships})
+        AND NOT EXISTS (
+            SELECT FROM pg_catalog.pg_depend d
+            WHERE d.classid = 'pg_catalog.pg_type'::pg_catalog.regclass AND d.objid = pg_type.oid
+                AND d.deptype = 'e')
     UNION ALL
     SELECT 'pg_catalog.pg_proc'::pg_catalog.regclass, caller.oid, 'may call',
         'pg_catalog.pg_proc'::pg_catalog.regclass, other.oid, other.owner

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use super::choose::{self, name};
 use super::error::NightError;
 use super::modes::Modes;
-use super::present::{Holder, Present};
+use super::present::{Holder, Overload, Present};
 use crate::archive::objects::listed_objects;
 use crate::archive::{Desc, DumpId, Entry, Place, placed};
 use crate::replicate::config::{Restore, TableMode};
@@ -110,7 +110,7 @@ pub(super) fn find(
         let replaced = present.holder(entry).filter(|holder| is_used && !holder.is_trusted);
         let text = match (replaced, present.overload(entry)) {
             (Some(holder), _) => in_place_of(entry, holder, None, true),
-            (None, Some((other, owner))) => format!(
+            (None, Some(Overload { what: other, owner, .. })) => format!(
                 "{}: {other} of role {owner} has {}, and calls may run it instead (hint: drop or \
                  rename it, or change its owner)",
                 entry.label(),

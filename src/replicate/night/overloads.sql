@@ -1,8 +1,8 @@
 -- The functions and operators of roles that are not trusted, which the server may choose instead of
 -- others of the same name, for the types of their arguments: by schema and name, and by the name of each
--- extension that has another one of the same name.
+-- extension that has another one of the same name. Members of extensions are part of these.
 --
--- Columns: schema, name, the object in words, its owner.
+-- Columns: schema, name, the object in words, its owner, its OID.
 WITH named (classid, objid, schema, name, owner) AS (
     SELECT 'pg_catalog.pg_proc'::pg_catalog.regclass::oid, oid, pronamespace, proname, proowner
     FROM pg_catalog.pg_proc
@@ -10,7 +10,9 @@ WITH named (classid, objid, schema, name, owner) AS (
     SELECT 'pg_catalog.pg_operator'::pg_catalog.regclass, oid, oprnamespace, oprname, oprowner
     FROM pg_catalog.pg_operator
 ), others AS (
-    SELECT * FROM named WHERE owner NOT IN ({trusted})
+    SELECT * FROM named WHERE owner NOT IN ({trusted}) AND NOT EXISTS (
+        SELECT FROM pg_catalog.pg_depend d
+        WHERE d.classid = named.classid AND d.objid = named.objid AND d.deptype = 'e')
 ), listed (schema, name, classid, objid, owner) AS (
     SELECT n.nspname, other.name, other.classid, other.objid, other.owner
     FROM others other JOIN pg_catalog.pg_namespace n ON n.oid = other.schema
@@ -24,6 +26,6 @@ WITH named (classid, objid, schema, name, owner) AS (
         AND other.name = member.name AND other.objid <> member.objid
 )
 SELECT listed.schema, listed.name, object.type || ' ' || object.identity,
-    pg_catalog.pg_get_userbyid(listed.owner)
+    pg_catalog.pg_get_userbyid(listed.owner), listed.objid
 FROM listed
 CROSS JOIN LATERAL pg_catalog.pg_identify_object(listed.classid, listed.objid, 0) object

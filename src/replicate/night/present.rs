@@ -60,15 +60,23 @@ impl Holder {
     }
 }
 
+/// A function or operator of another role.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Overload {
+    /// Its kind and name.
+    pub(super) what: String,
+    pub(super) owner: String,
+    oid: u32,
+}
+
 /// The objects in the target.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Present {
     objects: HashMap<Object, Holder>,
     /// The partitioned table of each partition.
     wholes: HashMap<Name, Name>,
-    /// Functions and operators of other roles, each with its owner: by schema and name, and by
-    /// extension.
-    overloads: HashMap<(Option<String>, String), (String, String)>,
+    /// Functions and operators of other roles: by schema and name, and by extension.
+    overloads: HashMap<(Option<String>, String), Vec<Overload>>,
 }
 
 impl Present {
@@ -103,13 +111,18 @@ impl Present {
             Some(((schema?, part?), (of_whole?, whole?)))
         };
         let overload = |row: Vec<Option<String>>| {
-            let [schema, name, what, owner] = row.try_into().ok()?;
-            Some(((schema, name?), (what?, owner?)))
+            let [schema, name, what, owner, oid] = row.try_into().ok()?;
+            let oid = oid?.parse().ok()?;
+            Some(((schema, name?), Overload { what: what?, owner: owner?, oid }))
         };
+        let mut others: HashMap<_, Vec<Overload>> = HashMap::new();
+        for (name, other) in overloads.into_iter().filter_map(overload) {
+            others.entry(name).or_default().push(other);
+        }
         Ok(Self {
             objects: rows.into_iter().filter_map(object).collect(),
             wholes: parts.into_iter().filter_map(part).collect(),
-            overloads: overloads.into_iter().filter_map(overload).collect(),
+            overloads: others,
         })
     }
 
@@ -140,6 +153,9 @@ impl Present {
     pub(super) fn without(mut self, plan: &DropPlan) -> Self {
         let gone = plan.gone();
         self.objects.retain(|_, it| it.oid.is_none_or(|oid| !gone.contains(&oid)));
+        for others in self.overloads.values_mut() {
+            others.retain(|other| !gone.contains(&other.oid));
+        }
         self
     }
 
@@ -255,16 +271,16 @@ impl Present {
         self.get(LARGE_OBJECT, None, &oid.to_string())
     }
 
-    /// A function or operator of another role, and its owner, which the server could choose instead of
-    /// this entry's, or instead of one of this extension's.
-    pub(super) fn overload(&self, entry: &Entry) -> Option<&(String, String)> {
+    /// A function or operator of another role which the server could choose instead of this entry's,
+    /// or instead of one of this extension's.
+    pub(super) fn overload(&self, entry: &Entry) -> Option<&Overload> {
         let schema = entry.namespace.clone().filter(|schema| !schema.is_empty());
         let name = match entry.desc {
             Desc::Function | Desc::Procedure | Desc::Aggregate => entry.tag.split('(').next()?,
             Desc::Operator | Desc::Extension => &entry.tag,
             _ => return None,
         };
-        self.overloads.get(&(schema, name.to_owned()))
+        self.overloads.get(&(schema, name.to_owned()))?.first()
     }
 
     fn has(&self, kind: &str, schema: Option<&str>, name: &str) -> bool {

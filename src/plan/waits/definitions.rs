@@ -26,7 +26,8 @@ impl Named {
     pub(super) fn by(entry: &Entry) -> Option<Self> {
         if is_function(entry) {
             let text = without_comments(&entry.defn);
-            let words = words(&text);
+            // As pg_dump writes it (`dumpFunc`): it names no table called "language".
+            let words = words(&text.replacen("\n    LANGUAGE ", "\n    ", 1));
             let is_complete = is_readable(entry) && !is_dynamic(&text, &words);
             return is_complete.then_some(Self { words, is_body: true, ..Self::default() });
         }
@@ -278,6 +279,14 @@ mod tests {
         ));
         assert!(!only("    code integer\n)\nPARTITION BY LIST (public.label(code)"));
         assert!(!only("    code integer"));
+    }
+
+    #[test]
+    fn language_of_a_function_is_no_table() {
+        let defn = "CREATE FUNCTION public.f() RETURNS bigint\n    LANGUAGE sql STABLE\n    \
+                    AS $$ SELECT count(*) FROM public.film $$;\n";
+        let found = Named::by(&named(Desc::Function, 1, "f()", defn)).unwrap();
+        assert!(found.words.contains("film") && !found.words.contains("language"));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::error::Error as StdError;
 
-use crate::server::SessionError as TargetError;
+use crate::server::SessionError;
 use crate::shown::one_line;
 
 /// An error and its sources in one line.
@@ -24,13 +24,13 @@ pub(crate) fn chain(error: &dyn StdError) -> String {
 
 /// A hint for an error, if an error of a session in its chain has one.
 pub(crate) fn hint(error: &(dyn StdError + 'static)) -> Option<String> {
-    of_sessions(error).find_map(TargetError::hint)
+    of_sessions(error).find_map(SessionError::hint)
 }
 
 /// The session errors among an error and its sources.
-fn of_sessions<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a TargetError> {
+fn of_sessions<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a SessionError> {
     std::iter::successors(Some(error), |error| StdError::source(*error)).filter_map(|error| {
-        let boxed = || error.downcast_ref::<Box<TargetError>>().map(Box::as_ref);
-        error.downcast_ref::<TargetError>().or_else(boxed)
+        let boxed = || error.downcast_ref::<Box<SessionError>>().map(Box::as_ref);
+        error.downcast_ref::<SessionError>().or_else(boxed)
     })
 }

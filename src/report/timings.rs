@@ -64,7 +64,7 @@ impl CostHistoryFile {
     /// back.
     ///
     /// # Errors
-    /// If the file cannot be read or written, or is no longer a history.
+    /// If the file cannot be read or written, or no longer contains a cost history.
     pub fn save(&self, database: &str, complete: bool) -> Result<(), CostFileError> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
         self.save_at(now, database, complete)

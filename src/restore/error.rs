@@ -5,7 +5,7 @@ use crate::error::chain;
 use crate::restore::event::{Cause, Failure};
 use crate::restore::points::StagePoint;
 use crate::server::sqlstate::CONNECTION_FAILURE;
-use crate::server::{Retry, ServerError, SessionError as TargetError};
+use crate::server::{Retry, ServerError, SessionError};
 
 /// Result of a restore.
 pub type Result<T, E = RestoreError> = std::result::Result<T, E>;
@@ -23,10 +23,10 @@ pub enum RestoreError {
     Stream(archive::ArchiveError),
     /// The first session could not be opened.
     #[error("{0}")]
-    Connect(#[source] TargetError),
+    Connect(#[source] SessionError),
     /// A session failed outside of any entry.
     #[error("{0}")]
-    Target(#[source] TargetError),
+    Target(#[source] SessionError),
     /// No journal can be kept, or the one in the target belongs to a different restore. Nothing was
     /// done.
     #[error(transparent)]
@@ -119,7 +119,7 @@ pub enum JournalError {
     Damaged(String),
     /// The server refuses the journal's statements.
     #[error("cannot keep the journal in the target (schema nocturne)")]
-    Target(#[from] TargetError),
+    Target(#[from] SessionError),
 }
 
 fn process(pid: Option<&String>) -> String {
@@ -140,14 +140,14 @@ impl JournalError {
 pub(crate) enum WorkError {
     /// The server, or the connection to it.
     #[error(transparent)]
-    Target(#[from] TargetError),
+    Target(#[from] SessionError),
     /// The server, about a row whose number in the COPY differs from its number in the archive.
     #[error("row {row} of the archive's data")]
     Row {
         /// The row, from 1.
         row: u64,
         /// What the server said.
-        source: TargetError,
+        source: SessionError,
     },
     /// The archive.
     #[error(transparent)]

@@ -60,6 +60,9 @@ pub const INSUFFICIENT_PRIVILEGE: &str = "42501";
 /// that no longer exists.
 pub const UNDEFINED_OBJECT: &str = "42704";
 
+/// `duplicate_object`: such as an extension that exists.
+pub const DUPLICATE_OBJECT: &str = "42710";
+
 /// `undefined_table`.
 pub const UNDEFINED_TABLE: &str = "42P01";
 

@@ -6,8 +6,8 @@ use crate::sql::scan::quotation;
 /// How deep strings in strings are read.
 const MAX_DEPTH: u32 = 8;
 
-/// A text without comments, also in the strings in it, one of which may be a body. Where it is not
-/// certain what is a comment, the words of comments stay.
+/// Removes the comments of a text, and those in its strings, since a function's body is a string. Where
+/// it is unclear whether something is a comment, it stays.
 pub(super) fn without_comments(text: &str) -> String {
     without(text, MAX_DEPTH)
 }

@@ -236,7 +236,7 @@ impl Present {
                 .or_else(|| get(RELATION).filter(|holder| holder.is_type())),
             Desc::Statistics => get(STATISTICS),
             Desc::Function | Desc::Procedure | Desc::Aggregate => {
-                // Only the names of aggregates say that there is no argument.
+                // pg_dump writes "(*)" for an aggregate without arguments, and "()" for a function.
                 let name = entry.tag.replace("(*)", "()");
                 let aggregate = name.replace("()", "(*)");
                 self.get("FUNCTION", schema, &name)

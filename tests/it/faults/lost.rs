@@ -47,7 +47,7 @@ fn statement_that_outlives_its_connection_is_completed_once() {
             target.wait_until(&format!("{ASKS} NOT IN (0, {before})"));
             before = target.query(&format!("SELECT {ASKS}"));
         }
-        // That it is still running is told once the last of them has an answer.
+        // The warning that the statement is still running needs an answer from the server.
         target.wait_until(&format!(
             "EXISTS (SELECT FROM pg_stat_activity WHERE pid = {before} AND state = 'idle')"
         ));

@@ -72,21 +72,26 @@ fn commit_without_an_answer_is_looked_up() {
     for goes_through in [true, false] {
         let target = cluster.fresh_db("lost");
         trap_commit(&target, &id, "done");
-        let gate = Gate::shut(&target, TRAP);
-        let proxy = Proxy::start(cluster);
-        let args = ["-j", "1", "--resume"];
-        let running = at_gate(Running::start(&source.path(), &proxy.url(&target), &args), &target);
-        proxy.cut_all();
-        if !goes_through {
-            end_waiting(&target);
-        }
-        drop(gate);
-        let restored = running.wait().expect(0);
-        let again = restored.stderr().contains("TABLE DATA public.a_first interrupted, retrying");
-        assert_eq!(again, !goes_through, "{}", restored.finished);
-        untrap(&target);
-        assert_whole(&source, &target);
+        lose_commit(&source, &target, &["-j", "1", "--resume"], goes_through);
     }
+}
+
+/// Restores, and cuts the connection while the trapped COMMIT of `a_first` waits. The rows are loaded
+/// again only if that does not go through.
+fn lose_commit(source: &Source, target: &Database<'_>, args: &[&str], goes_through: bool) {
+    let gate = Gate::shut(target, TRAP);
+    let proxy = Proxy::start(target.cluster);
+    let running = at_gate(Running::start(&source.path(), &proxy.url(target), args), target);
+    proxy.cut_all();
+    if !goes_through {
+        end_waiting(target);
+    }
+    drop(gate);
+    let restored = running.wait().expect(0);
+    let again = restored.stderr().contains("TABLE DATA public.a_first interrupted, retrying");
+    assert_eq!(again, !goes_through, "{}", restored.finished);
+    untrap(target);
+    assert_whole(source, target);
 }
 
 /// The same without a journal: the server identifies the transaction by its number.
@@ -98,20 +103,7 @@ fn without_journal_the_server_reports_the_transaction() {
         let target = cluster.fresh_db("lost");
         // A deferred trigger makes the COMMIT of the rows wait.
         trap_commit_of(&target, "public.a_first", "NEW.id = 1");
-        let gate = Gate::shut(&target, TRAP);
-        let proxy = Proxy::start(cluster);
-        let running =
-            at_gate(Running::start(&source.path(), &proxy.url(&target), &["-j", "1"]), &target);
-        proxy.cut_all();
-        if !goes_through {
-            end_waiting(&target);
-        }
-        drop(gate);
-        let restored = running.wait().expect(0);
-        let again = restored.stderr().contains("TABLE DATA public.a_first interrupted, retrying");
-        assert_eq!(again, !goes_through, "{}", restored.finished);
-        untrap(&target);
-        assert_whole(&source, &target);
+        lose_commit(&source, &target, &["-j", "1"], goes_through);
     }
 }
 

@@ -4,13 +4,10 @@ use std::borrow::Cow;
 
 use super::{Missing, Rights, list};
 use crate::archive::{Desc, Entry};
-use crate::server::sqlstate::FEATURE_NOT_SUPPORTED;
+use crate::server::sqlstate::{DUPLICATE_OBJECT, FEATURE_NOT_SUPPORTED};
 use crate::server::{self, Session};
 use crate::sql::ident::{literal, quoted};
 use crate::sql::scan;
-
-/// `duplicate_object`.
-const DUPLICATE_OBJECT: &str = "42710";
 
 impl Rights<'_> {
     pub(super) fn is_extension_of_tables(&self, name: &str) -> bool {

@@ -46,6 +46,7 @@ mod tls;
 mod transaction;
 #[cfg_attr(not(feature = "replicate"), allow(dead_code))]
 mod trusted;
+mod untrusted;
 mod watch;
 mod wire;
 
@@ -70,5 +71,6 @@ pub use session::{CancelHandle, Session, SessionSettings};
 pub use sqlstate::Class;
 pub use tls::SslMode;
 pub use transaction::{NotDone, TransactionId, TransactionOutcome};
-pub(crate) use trusted::{MEMBERSHIPS, TRUSTED, UntrustedCode, untrusted_code};
+pub(crate) use trusted::{MEMBERSHIPS, TRUSTED};
+pub(crate) use untrusted::{PG_CLASS, UntrustedCode, UntrustedUses};
 pub use watch::TransactionStatus;

@@ -2,7 +2,7 @@
 
 use super::error::{IncrementalError, Side};
 use super::settings::{CopySettings, IncrementalTable};
-use crate::server::{self, MEMBERSHIPS, Session, TRUSTED, UntrustedCode, untrusted_code};
+use crate::server::{self, MEMBERSHIPS, PG_CLASS, Session, TRUSTED, UntrustedUses};
 use crate::sql::ident::{literal, qualified, quoted};
 
 /// The definition of a table on one server.
@@ -78,7 +78,7 @@ pub(super) async fn definition(
 
 /// Fails if another role's code would run when rows are written to a table of the target, given by its
 /// OID: if the table or one of its partitions belongs to a role that is neither [trusted](TRUSTED) nor
-/// one that this role is a member of, or uses [untrusted code](untrusted_code).
+/// one that this role is a member of, or uses [untrusted code](UntrustedUses).
 pub(super) async fn refuse_others(
     settings: &CopySettings,
     session: &Session,
@@ -101,14 +101,11 @@ pub(super) async fn refuse_others(
         let (table, role) = (table.clone(), settings.target.user().into());
         return Err(IncrementalError::NotOurs { table, relation, owner: owner[..].into(), role });
     }
-    let code = format!(
-        "SELECT {} FROM ({}) code WHERE code.classid = 'pg_catalog.pg_class'::pg_catalog.regclass \
-           AND code.objid IN ({tree}) ORDER BY code.verb DESC, code.user_name, code.name LIMIT 1",
-        UntrustedCode::COLUMNS,
-        untrusted_code()
-    );
-    let row = session.query_text(&code).await.map_err(refused)?.pop();
-    row.and_then(UntrustedCode::of).map_or(Ok(()), |code| Err(IncrementalError::uses(table, &code)))
+    let uses = UntrustedUses::read(session).await.map_err(refused)?;
+    let oids = session.query_text(&tree).await.map_err(refused)?;
+    let oids = oids.iter().filter_map(|row| row.first()?.as_ref()?.parse().ok());
+    let code = oids.filter_map(|oid| uses.perhaps_by(PG_CLASS, oid)).next();
+    code.map_or(Ok(()), |code| Err(IncrementalError::uses(table, code)))
 }
 
 /// Fails if a statement that the source's definition leads to would use code of another role in the
@@ -120,8 +117,9 @@ pub(super) async fn refuse_named(
     statement: &str,
     what: (&str, &str),
 ) -> Result<(), IncrementalError> {
-    let named = UntrustedCode::named_in(session, statement, what).await;
-    let named = named.map_err(|source| settings.refused(table, Side::Target, source))?;
+    let refused = |source| settings.refused(table, Side::Target, source);
+    let uses = UntrustedUses::read(session).await.map_err(refused)?;
+    let named = uses.named_in(session, statement, what).await.map_err(refused)?;
     named.map_or(Ok(()), |code| Err(IncrementalError::uses(table, &code)))
 }
 

@@ -10,7 +10,15 @@ use super::night_target::look_at;
 use super::present::Present;
 use crate::archive::Entry;
 use crate::replicate::config::{Restore, TableMode, TableModes};
-use crate::server::{Session, Target, UntrustedCode, untrusted_code};
+use crate::server::{PG_CLASS, Session, Target, UntrustedUses};
+
+/// The tables of the role: the schema and name of each, or of the table that it is a partition of; OID.
+const OWN_TABLES: &str = "\
+SELECT n.nspname, top.relname, c.oid FROM pg_catalog.pg_class c
+JOIN pg_catalog.pg_class top ON top.oid = COALESCE(pg_catalog.pg_partition_root(c.oid), c.oid)
+JOIN pg_catalog.pg_namespace n ON n.oid = top.relnamespace
+WHERE c.relkind IN ('r', 'p', 'f') AND pg_catalog.pg_get_userbyid(c.relowner) = current_user
+ORDER BY 1, 2, c.relname";
 
 /// Fails if the rest of a restore would use or run anything of other roles.
 pub(super) async fn check(
@@ -50,29 +58,15 @@ pub(super) async fn on_tables(
     modes: &TableModes,
     first_loads: &[FirstLoad],
 ) -> Result<Vec<String>, NightError> {
-    let sql = format!(
-        "SELECT n.nspname, top.relname, {} \
-         FROM ({}) code JOIN pg_catalog.pg_class c \
-             ON code.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND c.oid = code.objid \
-         JOIN pg_catalog.pg_class top \
-             ON top.oid = COALESCE(pg_catalog.pg_partition_root(c.oid), c.oid) \
-         JOIN pg_catalog.pg_namespace n ON n.oid = top.relnamespace \
-         WHERE code.verb = 'uses' AND c.relkind IN ('r', 'p', 'f') \
-             AND pg_catalog.pg_get_userbyid(c.relowner) = current_user \
-         ORDER BY 1, 2, c.relname, code.user_name",
-        UntrustedCode::COLUMNS,
-        untrusted_code()
-    );
-    let failed = NightError::target("find code of other roles");
+    let failed = || NightError::target("find code of other roles");
+    let uses = UntrustedUses::read(session).await.map_err(failed())?;
     let mut found: Vec<String> = Vec::new();
-    for mut row in session.query_text(&sql).await.map_err(failed)? {
-        let code = row.split_off(row.len().min(2));
-        let ([Some(schema), Some(table)], Some(code)) = (&row[..], UntrustedCode::of(code)) else {
-            continue;
-        };
+    for row in session.query_text(OWN_TABLES).await.map_err(failed())? {
+        let [Some(schema), Some(table), Some(oid)] = &row[..] else { continue };
+        let code = oid.parse().ok().and_then(|oid| uses.by(PG_CLASS, oid));
+        let Some(text) = code.map(ToString::to_string) else { continue };
         let is_first = first_loads.iter().any(|load| load.name == (schema.clone(), table.clone()));
         let is_kept = modes.mode(schema, table) == TableMode::Incremental && !is_first;
-        let text = code.to_string();
         if !is_kept && !found.contains(&text) {
             found.push(text);
         }

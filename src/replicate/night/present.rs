@@ -7,7 +7,7 @@ use super::error::NightError;
 use super::first_load::Name;
 use crate::archive::{Desc, Entry};
 use crate::replicate::clean::{BOOKKEEPING, DropPlan};
-use crate::server::{MEMBERSHIPS, Session, TRUSTED, UntrustedCode, untrusted_code};
+use crate::server::{MEMBERSHIPS, PG_CLASS, Session, TRUSTED, UntrustedCode, UntrustedUses};
 use crate::sql::{constraint, scan};
 
 /// The partitions in the target, each with its partitioned table.
@@ -85,24 +85,28 @@ impl Present {
         let failed = || NightError::target("list the objects in the target");
         let sql = include_str!("present.sql")
             .replace("{trusted}", TRUSTED)
-            .replace("{memberships}", MEMBERSHIPS)
-            .replace("{code}", UntrustedCode::COLUMNS)
-            .replace("{untrusted}", &untrusted_code());
+            .replace("{memberships}", MEMBERSHIPS);
         let rows = session.query_text(&sql).await.map_err(failed())?;
         let parts = session.query_text(PARTITIONS).await.map_err(failed())?;
         let overloads = include_str!("overloads.sql").replace("{trusted}", TRUSTED);
         let overloads = session.query_text(&overloads).await.map_err(failed())?;
-        let object = |mut row: Vec<Option<String>>| {
-            let code = UntrustedCode::of(row.split_off(row.len().min(8)));
-            let [kind, schema, name, what, oid, owner, is_own, is_trusted] = row.try_into().ok()?;
+        let uses = UntrustedUses::read(session).await.map_err(failed())?;
+        let object = |row: Vec<Option<String>>| {
+            let [kind, schema, name, what, catalog, oid, owner, is_own, is_trusted] =
+                row.try_into().ok()?;
             let is_true = |value: Option<String>| value.as_deref() == Some("t");
+            let number = |value: Option<String>| value?.parse().ok();
+            let (catalog, oid) = (number(catalog), number(oid));
+            // The code of relations runs when rows are written.
+            let catalog = catalog.filter(|catalog| *catalog != PG_CLASS);
+            let code = catalog.zip(oid).and_then(|(catalog, oid)| uses.by(catalog, oid));
             let holder = Holder {
                 what: what?,
                 owner: owner.unwrap_or_default(),
                 is_own: is_true(is_own),
                 is_trusted: is_true(is_trusted) && code.is_none(),
-                code,
-                oid: oid.and_then(|oid| oid.parse().ok()),
+                code: code.cloned(),
+                oid,
             };
             Some(((kind?, schema, name?), holder))
         };

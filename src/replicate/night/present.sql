@@ -3,10 +3,9 @@
 -- is not unique, the name is the statement that drops it, as pg_dump writes it. RELATION is not a kind
 -- of an archive: every relation, because they share their names.
 --
--- Columns: kind, schema, name, the kind of object in words, its OID, its owner, whether the owner is
--- the role, whether the owner is trusted (for everything but functions, also if the role is a member
--- of it), and the untrusted code that it uses, unless it is a relation: the code of these runs when
--- rows are written.
+-- Columns: kind, schema, name, the kind of object in words, its catalog's OID and its own, its owner,
+-- whether the owner is the role, whether the owner is trusted (for everything but functions, also if
+-- the role is a member of it).
 WITH schemas AS (
     SELECT oid, nspname FROM pg_catalog.pg_namespace
     WHERE nspname !~ '^pg_' AND nspname <> 'information_schema'
@@ -129,15 +128,11 @@ SELECT 'LARGE OBJECT', NULL, oid::pg_catalog.text,
 FROM pg_catalog.pg_largeobject_metadata WHERE pg_catalog.pg_get_userbyid(lomowner) <> current_user
 )
 SELECT o.kind, o.schema, o.name, COALESCE(o.what, pg_catalog.lower(o.kind)),
-    o.objid, pg_catalog.pg_get_userbyid(o.owner),
+    o.classid, o.objid, pg_catalog.pg_get_userbyid(o.owner),
     pg_catalog.pg_get_userbyid(o.owner) = current_user,
     o.owner IS NULL OR o.owner IN (SELECT oid FROM trusted)
         OR x.extowner IN (SELECT oid FROM trusted)
-        OR o.classid <> 'pg_catalog.pg_proc'::pg_catalog.regclass AND o.owner IN ({memberships}),
-    {code}
+        OR o.classid <> 'pg_catalog.pg_proc'::pg_catalog.regclass AND o.owner IN ({memberships})
 FROM objects o
 LEFT JOIN pg_catalog.pg_depend e ON e.classid = o.classid AND e.objid = o.objid AND e.deptype = 'e'
 LEFT JOIN pg_catalog.pg_extension x ON x.oid = e.refobjid
-LEFT JOIN ({untrusted}) code ON code.classid = o.classid AND code.objid = o.objid
-    AND code.classid <> 'pg_catalog.pg_class'::pg_catalog.regclass
-    AND code.verb = 'uses' AND (code.usedclass, code.used) <> (o.classid, o.objid)

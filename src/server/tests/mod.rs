@@ -2,3 +2,4 @@
 
 mod params;
 mod trust;
+mod untrusted;

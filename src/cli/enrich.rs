@@ -7,13 +7,12 @@ use super::options::Enrich as Typed;
 use super::shared::night::{lock, start_log, target, until_signal};
 use crate::replicate::config::Config;
 use crate::replicate::enrich::{self, EnrichError, Enrichment, tell};
-use crate::report::Verbosity;
 use crate::server::Target;
 
 /// Runs the command.
 pub(super) fn run(typed: &Typed) -> CommandResult {
     let config = typed.settings.config()?;
-    start_log(&config, Verbosity::from_flags(typed.quiet, typed.verbose))?;
+    start_log(&config, typed.log.verbosity())?;
     let enrichment = Enrichment::read(&config.restore.enrichment).map_err(|error| {
         let is_missing = matches!(error, EnrichError::NoFolder { .. });
         let failure = CommandFailure::of(USAGE, &error);

@@ -16,12 +16,12 @@ use crate::replicate::night::IncrementalRun;
 use crate::replicate::worker::{
     DatabaseHistory, History, RetryPolicy, RunWithRetries, SystemClock, Trigger,
 };
-use crate::report::{LogFormat, Verbosity};
+use crate::report::LogFormat;
 
 /// Runs the command.
 pub(super) fn run(typed: &Typed) -> CommandResult {
     let config = typed.settings.config()?;
-    start_log(&config, Verbosity::from_flags(typed.quiet, typed.verbose))?;
+    start_log(&config, typed.log.verbosity())?;
     let outcome = until_signal(0, |stop| copy(typed, &config, stop));
     match config.log_format {
         LogFormat::Text => outcome,

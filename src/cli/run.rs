@@ -4,7 +4,7 @@ use super::exit::{CommandFailure, CommandResult, ERRORS, INTERRUPTED};
 use super::options::RunArgs as Typed;
 use super::shared::night::{dry_run, full_run, log_settings, night, until_signal};
 use crate::replicate::worker::{RunOutcome, RunRecord, Trigger};
-use crate::report::{LogFormat, Verbosity};
+use crate::report::LogFormat;
 
 /// Runs the command.
 pub(super) fn run(typed: &Typed) -> CommandResult {
@@ -12,7 +12,7 @@ pub(super) fn run(typed: &Typed) -> CommandResult {
     if typed.dry_run {
         return dry_run(&config);
     }
-    let job = full_run(&config, Verbosity::from_flags(typed.quiet, typed.verbose))?;
+    let job = full_run(&config, typed.log.verbosity())?;
     log_settings(&config);
     let night = night(&config, job)?;
     let outcome = until_signal(config.restore.jobs, |stop| async move {

@@ -5,7 +5,6 @@ use super::options::Worker as Typed;
 use super::shared::night::{dry_run, full_run, log_settings, night, until_signal};
 use crate::replicate::config::Config;
 use crate::replicate::worker::{NightJob, Worker};
-use crate::report::Verbosity;
 
 /// Runs the command.
 pub(super) fn run(typed: &Typed) -> CommandResult {
@@ -13,7 +12,7 @@ pub(super) fn run(typed: &Typed) -> CommandResult {
     if typed.dry_run {
         return dry_run(&config);
     }
-    let job = full_run(&config, Verbosity::from_flags(typed.quiet, typed.verbose))?;
+    let job = full_run(&config, typed.log.verbosity())?;
     serve(&config, job)
 }
 

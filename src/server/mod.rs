@@ -46,6 +46,7 @@ mod tls;
 mod transaction;
 #[cfg_attr(not(feature = "replicate"), allow(dead_code))]
 mod trusted;
+#[cfg(feature = "replicate")]
 mod untrusted;
 mod watch;
 mod wire;
@@ -72,5 +73,6 @@ pub use sqlstate::Class;
 pub use tls::SslMode;
 pub use transaction::{NotDone, TransactionId, TransactionOutcome};
 pub(crate) use trusted::{MEMBERSHIPS, TRUSTED};
+#[cfg(feature = "replicate")]
 pub(crate) use untrusted::{PG_CLASS, UntrustedCode, UntrustedUses};
 pub use watch::TransactionStatus;

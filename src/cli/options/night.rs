@@ -12,6 +12,25 @@ use super::settings::{
 };
 use super::table_key::TableKey;
 use crate::replicate::config::TablePattern;
+use crate::report::Verbosity;
+
+/// How much a command of the night logs, as typed.
+#[derive(Args, Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NightLog {
+    /// Verbose output; twice also logs the SQL sent
+    #[arg(short = 'v', long, action = ArgAction::Count, help_heading = "Output")]
+    pub verbose: u8,
+
+    /// Print only warnings and errors
+    #[arg(short = 'q', long, conflicts_with = "verbose", help_heading = "Output")]
+    pub quiet: bool,
+}
+
+impl NightLog {
+    pub(crate) fn verbosity(self) -> Verbosity {
+        Verbosity::from_flags(self.quiet, self.verbose)
+    }
+}
 
 /// `nocturne fetch-backup`, as typed.
 #[derive(Args, Clone, Debug, PartialEq, Eq)]
@@ -50,13 +69,9 @@ pub struct Incremental {
     #[arg(short = 't', long, value_name = "NAME[:KEY]")]
     pub table: Vec<TableKey>,
 
-    /// Verbose output; twice also logs the SQL sent
-    #[arg(short = 'v', long, action = ArgAction::Count, help_heading = "Output")]
-    pub verbose: u8,
-
-    /// Print only warnings and errors
-    #[arg(short = 'q', long, conflicts_with = "verbose", help_heading = "Output")]
-    pub quiet: bool,
+    /// How much is logged.
+    #[command(flatten)]
+    pub log: NightLog,
 
     /// The options that override variables.
     #[command(flatten)]
@@ -73,13 +88,9 @@ pub struct RunArgs {
     #[arg(long)]
     pub dry_run: bool,
 
-    /// Verbose output; twice also logs the SQL sent
-    #[arg(short = 'v', long, action = ArgAction::Count, help_heading = "Output")]
-    pub verbose: u8,
-
-    /// Print only warnings and errors
-    #[arg(short = 'q', long, conflicts_with = "verbose", help_heading = "Output")]
-    pub quiet: bool,
+    /// How much is logged.
+    #[command(flatten)]
+    pub log: NightLog,
 
     /// The options that override variables.
     #[command(flatten)]
@@ -96,13 +107,9 @@ pub struct Worker {
     #[arg(long)]
     pub dry_run: bool,
 
-    /// Verbose output; twice also logs the SQL sent
-    #[arg(short = 'v', long, action = ArgAction::Count, help_heading = "Output")]
-    pub verbose: u8,
-
-    /// Print only warnings and errors
-    #[arg(short = 'q', long, conflicts_with = "verbose", help_heading = "Output")]
-    pub quiet: bool,
+    /// How much is logged.
+    #[command(flatten)]
+    pub log: NightLog,
 
     /// The options that override variables.
     #[command(flatten)]
@@ -156,13 +163,9 @@ pub struct DropObjects {
 /// `nocturne enrich`, as typed.
 #[derive(Args, Clone, Debug, PartialEq, Eq)]
 pub struct Enrich {
-    /// Verbose output; twice also logs the SQL sent
-    #[arg(short = 'v', long, action = ArgAction::Count, help_heading = "Output")]
-    pub verbose: u8,
-
-    /// Print only warnings and errors
-    #[arg(short = 'q', long, conflicts_with = "verbose", help_heading = "Output")]
-    pub quiet: bool,
+    /// How much is logged.
+    #[command(flatten)]
+    pub log: NightLog,
 
     /// The options that override variables.
     #[command(flatten)]

@@ -12,7 +12,7 @@ use crate::replicate::lock::LockError;
 use crate::replicate::swap::SwapError;
 use crate::replicate::worker::{JobFailure, JobOutcome};
 use crate::report::units::plural;
-use crate::restore;
+use crate::restore::RestoreError;
 use crate::restore::journal::JournalError;
 use crate::select::SelectError;
 use crate::server::sqlstate::INVALID_CATALOG_NAME;
@@ -57,7 +57,7 @@ pub enum NightError {
     },
     /// The restore ended early.
     #[error("the restore ended early")]
-    Restore(#[source] Box<restore::RestoreError>),
+    Restore(#[source] Box<RestoreError>),
     /// Entries of the archive could not be restored.
     #[error("{} could not be restored, the first: {first}", plural(*.count, "entry", "entries"))]
     Entries {
@@ -191,13 +191,13 @@ impl NightError {
     pub(super) fn is_other_restore(&self) -> bool {
         let Self::Restore(error) = self else { return false };
         match &**error {
-            restore::RestoreError::Journal(error) => {
+            RestoreError::Journal(error) => {
                 let is_of_no_use =
                     matches!(error, JournalError::Damaged(_) | JournalError::AlreadyThere { .. });
                 is_of_no_use || error.is_other_restore()
             }
             // The backup was replaced under the same name while it was being read.
-            restore::RestoreError::Stream(error) => matches!(error.kind(), ErrorKind::Changed(_)),
+            RestoreError::Stream(error) => matches!(error.kind(), ErrorKind::Changed(_)),
             _ => false,
         }
     }
@@ -255,21 +255,21 @@ pub(super) fn outcome(result: Result<(), NightError>, stop: &CancellationToken) 
     }
 }
 
-fn retry(error: &restore::RestoreError) -> Retry {
+fn retry(error: &RestoreError) -> Retry {
     match error {
         // A damaged backup may be replaced, and a download may be complete next time.
-        restore::RestoreError::Archive(_) | restore::RestoreError::Stream(_) => Retry::LaterAttempt,
-        restore::RestoreError::Connect(error)
-        | restore::RestoreError::Target(error)
-        | restore::RestoreError::Journal(JournalError::Target(error)) => error.retry(),
-        restore::RestoreError::Journal(
-            JournalError::Cannot(_) | JournalError::AlreadyThere { .. },
-        ) => Retry::Never,
-        restore::RestoreError::Journal(_)
-        | restore::RestoreError::ServerLost(_)
-        | restore::RestoreError::Interrupted
-        | restore::RestoreError::Internal(_) => Retry::LaterAttempt,
-        restore::RestoreError::Stage { source, .. } => {
+        RestoreError::Archive(_) | RestoreError::Stream(_) => Retry::LaterAttempt,
+        RestoreError::Connect(error)
+        | RestoreError::Target(error)
+        | RestoreError::Journal(JournalError::Target(error)) => error.retry(),
+        RestoreError::Journal(JournalError::Cannot(_) | JournalError::AlreadyThere { .. }) => {
+            Retry::Never
+        }
+        RestoreError::Journal(_)
+        | RestoreError::ServerLost(_)
+        | RestoreError::Interrupted
+        | RestoreError::Internal(_) => Retry::LaterAttempt,
+        RestoreError::Stage { source, .. } => {
             source.downcast_ref::<HookError>().map_or(Retry::Never, HookError::retry)
         }
         _ => Retry::Never,
@@ -284,13 +284,13 @@ mod tests {
     use crate::replicate::sql_file::FileError;
     use crate::restore::StagePoint;
 
-    fn restore(error: restore::RestoreError) -> NightError {
+    fn restore(error: RestoreError) -> NightError {
         NightError::Restore(Box::new(error))
     }
 
-    fn hook(source: FileError) -> restore::RestoreError {
+    fn hook(source: FileError) -> RestoreError {
         let error = HookError::Failed { stage: HookPoint::AfterData, source };
-        restore::RestoreError::Stage { point: StagePoint::AfterData, source: Box::new(error) }
+        RestoreError::Stage { point: StagePoint::AfterData, source: Box::new(error) }
     }
 
     #[test]
@@ -299,11 +299,11 @@ mod tests {
         let network = || server::SessionError::Network("refused".into());
         let file = || "f.sql".to_owned();
         for (error, is_retried) in [
-            (restore(restore::RestoreError::Stream(damaged())), true),
-            (restore(restore::RestoreError::Connect(network())), true),
-            (restore(restore::RestoreError::Connect(server::SessionError::NoPassword)), false),
-            (restore(restore::RestoreError::Journal(JournalError::Busy { pid: None })), true),
-            (restore(restore::RestoreError::Journal(JournalError::Cannot("no"))), false),
+            (restore(RestoreError::Stream(damaged())), true),
+            (restore(RestoreError::Connect(network())), true),
+            (restore(RestoreError::Connect(server::SessionError::NoPassword)), false),
+            (restore(RestoreError::Journal(JournalError::Busy { pid: None })), true),
+            (restore(RestoreError::Journal(JournalError::Cannot("no"))), false),
             (restore(hook(FileError::Stopped { file: file() })), true),
             (restore(hook(FileError::OpenTransaction { file: file() })), false),
             (NightError::target("look")(network()), true),
@@ -323,11 +323,11 @@ mod tests {
     #[test]
     fn journal_of_another_restore_is_recognised() {
         let differs = JournalError::Differs { began: "then".to_owned(), differences: Vec::new() };
-        assert!(restore(restore::RestoreError::Journal(differs)).is_other_restore());
+        assert!(restore(RestoreError::Journal(differs)).is_other_restore());
         let busy = JournalError::Busy { pid: None };
-        assert!(!restore(restore::RestoreError::Journal(busy)).is_other_restore());
+        assert!(!restore(RestoreError::Journal(busy)).is_other_restore());
         let stream = |kind: fn(String) -> ErrorKind| {
-            restore(restore::RestoreError::Stream(archive::ArchiveError::new(kind(String::new()))))
+            restore(RestoreError::Stream(archive::ArchiveError::new(kind(String::new()))))
         };
         assert!(stream(ErrorKind::Changed).is_other_restore());
         assert!(!stream(ErrorKind::Damaged).is_other_restore());

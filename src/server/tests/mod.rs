@@ -2,4 +2,5 @@
 
 mod params;
 mod trust;
+#[cfg(feature = "replicate")]
 mod untrusted;

@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use sha2::{Digest as _, Sha256};
 
 use super::VerifyOptions;
-use super::error_chain;
 use super::report::Count;
 use crate::archive::{ArchiveError, Data, Desc, Digest, Entry, ReadCounter, Result, Toc};
+use crate::error::chain;
 use crate::rows::{CopyText, RowHasher, RowSet, RowSetKey, refuse_nul};
 use crate::sql::split::Splitter;
 
@@ -109,7 +109,7 @@ impl Reading {
         });
         findings.read = counter.get() - start;
         if let Err(error) = result {
-            findings.fail(error_chain(&error));
+            findings.fail(chain(&error));
             findings.digest = None;
             findings.row_set = None;
         }

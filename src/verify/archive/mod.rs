@@ -29,6 +29,7 @@ pub(crate) use examine::{OBJECT_PART, ObjectFound};
 pub use report::{Count, EntryReport, VerifyReport};
 
 use crate::archive::{ArchiveError, DataLocation, DumpId, Entry};
+use crate::error::chain;
 use crate::rows::RowSetKey;
 use crate::source::{Access, Archive, bytes_behind};
 use examine::{Findings, Reading};
@@ -115,7 +116,7 @@ pub fn verify(
     let mut collector = Collector::new(entries, reading.clone(), progress);
     match archive.access {
         Access::Random(random) => {
-            report.errors.extend(random.fault().as_ref().map(error_chain));
+            report.errors.extend(random.fault().map(|error| chain(&error)));
             collector.behind = random.behind();
             collector.progress.size = Some(random::total(&random, &collector.entries));
             random::read(&random, &reading, &pool, &mut collector);
@@ -188,7 +189,7 @@ impl<'a> Collector<'a> {
                 Ok(Message::Stray(what)) => self.errors.push(what),
                 Ok(Message::Behind(bytes)) => self.behind = bytes,
                 Ok(Message::Over(result)) => {
-                    self.halted = result.err().as_ref().map(error_chain);
+                    self.halted = result.err().map(|error| chain(&error));
                 }
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
@@ -229,16 +230,4 @@ impl<'a> Collector<'a> {
         }
         report.remarks.extend((self.behind > 0).then(|| bytes_behind(self.behind)));
     }
-}
-
-/// An error and its causes, in one line.
-fn error_chain(error: &ArchiveError) -> String {
-    let mut text = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }

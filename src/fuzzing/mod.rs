@@ -5,13 +5,15 @@
 //! and mutations of it (`corpus.rs`).
 
 mod archives;
-#[cfg(test)]
+#[cfg(all(test, feature = "replicate"))]
 mod corpus;
 mod rows;
+#[cfg(feature = "replicate")]
 mod settings;
 mod sql;
 
 pub use archives::{custom, directory, file, tar, toc};
 pub use rows::{codecs, copy_text};
+#[cfg(feature = "replicate")]
 pub use settings::{cron, lists, logs, variables};
 pub use sql::{definitions, inserts, script};

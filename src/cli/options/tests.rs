@@ -184,6 +184,7 @@ fn list_accepts_its_own_options() {
     assert!(list.create);
 }
 
+#[cfg(feature = "replicate")]
 #[test]
 fn report_accepts_day_format_and_language() {
     let report = |line: &str| match parse(line) {

@@ -10,9 +10,9 @@ use crate::select::Pass;
 
 impl Plan {
     /// Makes rows whose table calls functions that read other tables wait for all rows before them.
-    /// Later rows that these functions may read wait in turn. The value of a sequence comes after
-    /// the rows before it that may draw a number: those whose functions read anything, and those of
-    /// existing tables, with triggers or defaults unknown here.
+    /// Later rows that these functions may read wait in turn, and row security. The value of a
+    /// sequence comes after the rows before it that may draw a number: those whose functions read
+    /// anything, and those of existing tables, with triggers or defaults unknown here.
     pub(super) fn rows_that_call(&mut self, order: &Order<'_>, calls: &mut Calls<'_>) {
         let created = self.prelude.iter().map(|place| order.entries[*place].dump_id);
         let created: HashSet<DumpId> = created.filter(|table| !calls.has_found(*table)).collect();
@@ -21,6 +21,7 @@ impl Plan {
         let mut reads_anything = None;
         let mut of_tables = None;
         let (mut drawing, mut first_after) = (Vec::new(), None);
+        let mut readers = Vec::new();
         for id in self.rows(order) {
             let entry = order.entry(self, id);
             if entry.desc == Desc::SequenceSet {
@@ -62,6 +63,7 @@ impl Plan {
             if drawing.last() != Some(&id) {
                 drawing.push(id);
             }
+            readers.push(id);
             self.jobs[id.0].alone = true;
             if order.is_of(&reads, table) {
                 chain.other(id);
@@ -75,6 +77,10 @@ impl Plan {
                 }
                 Reads::Anything => reads_anything = Some(id),
             }
+        }
+        // It could hide rows from them.
+        for id in self.of_main(order, |entry| entry.desc == Desc::RowSecurity) {
+            self.jobs[id.0].after.extend(&readers);
         }
     }
 

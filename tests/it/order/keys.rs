@@ -138,6 +138,28 @@ fn row_security_waits_until_keys_are_checked() {
 }
 
 #[test]
+fn row_security_waits_for_rows_that_call_functions() {
+    Case {
+        name: "called",
+        source: "CREATE TABLE codes (code int); INSERT INTO codes VALUES (1);
+            CREATE FUNCTION known(int) RETURNS bool LANGUAGE sql IMMUTABLE
+                AS 'SELECT EXISTS (SELECT FROM public.codes WHERE code = $1)';
+            CREATE DOMAIN code AS int CHECK (known(VALUE));
+            CREATE TYPE pair AS (code code, n int);
+            CREATE TABLE items (id int, pair pair, filler text);
+            INSERT INTO items SELECT n, ROW(1, n)::pair, repeat('x', 100)
+                FROM generate_series(1, 2000) n;
+            ALTER TABLE codes ENABLE ROW LEVEL SECURITY;
+            ALTER TABLE codes FORCE ROW LEVEL SECURITY;",
+        dump: &["--format=custom", "--no-owner", "--no-privileges"],
+        role: Some("order_owner"),
+        probe: "SELECT count(*) FROM items",
+        ..Case::default()
+    }
+    .hold();
+}
+
+#[test]
 fn partition_properties_wait_for_their_rows() {
     Case {
         name: "parts",

@@ -72,7 +72,7 @@ pub use session::{CancelHandle, Session, SessionSettings};
 pub use sqlstate::Class;
 pub use tls::SslMode;
 pub use transaction::{NotDone, TransactionId, TransactionOutcome};
-pub(crate) use trusted::{MEMBERSHIPS, TRUSTED};
+pub(crate) use trusted::{MEMBERS, MEMBERSHIPS, TRUSTED};
 #[cfg(feature = "replicate")]
 pub(crate) use untrusted::{PG_CLASS, UntrustedCode, UntrustedUses};
 pub use watch::TransactionStatus;

@@ -17,3 +17,12 @@ WITH RECURSIVE member (oid) AS ( \
     SELECT oid FROM pg_catalog.pg_roles WHERE rolname = current_user \
     UNION SELECT m.roleid FROM pg_catalog.pg_auth_members m JOIN member ON m.member = member.oid) \
 SELECT oid FROM member";
+
+/// The query for the functions, operators and types that belong to extensions of trusted roles, by
+/// catalog and OID; the OIDs of these roles are in `trusted`. What an extension's owner adds to it
+/// belongs to no one else's.
+pub(crate) const MEMBERS: &str = "\
+SELECT d.classid, d.objid FROM pg_catalog.pg_depend d \
+    JOIN pg_catalog.pg_extension x ON x.oid = d.refobjid \
+    WHERE d.deptype = 'e' AND d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass \
+        AND x.extowner IN (SELECT oid FROM trusted)";

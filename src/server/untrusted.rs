@@ -1,13 +1,14 @@
 //! Where code of roles that are not [trusted](super::TRUSTED) would run with this session's privileges.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::fmt;
 
-use super::{MEMBERSHIPS, Result, Session, TRUSTED};
+use super::{MEMBERS, MEMBERSHIPS, Result, Session, TRUSTED};
 use crate::sql::ident::{literal, quoted};
 
 /// An object, by the OID of its catalog and its own.
-type ObjectId = (u32, u32);
+pub(crate) type ObjectId = (u32, u32);
 
 /// The OID of `pg_class`, which is the same in all versions (`pg_class.h`).
 pub(crate) const PG_CLASS: u32 = 1259;
@@ -15,16 +16,16 @@ pub(crate) const PG_CLASS: u32 = 1259;
 /// The OID of `pg_type` (`pg_type.h`).
 pub(super) const PG_TYPE: u32 = 1247;
 
-/// What uses an object of `uses` in `untrusted.sql`. Foreign keys run the server's own code, as the owner
-/// of each table. Publications run none.
+/// What an object of `needs` in `untrusted.sql` uses.
 const STEPS: &str = "
-    SELECT * FROM (
-        SELECT classid, objid, objsubid FROM pg_catalog.pg_depend
-        WHERE refclassid = uses.classid AND refobjid = uses.objid AND deptype <> 'e'
+    SELECT classid, objid, column_number AS objsubid FROM (
+        SELECT refclassid, refobjid, objsubid FROM pg_catalog.pg_depend
+        WHERE classid = needs.classid AND objid = needs.objid AND deptype <> 'e'
         UNION ALL
-        SELECT refclassid, refobjid, refobjsubid FROM pg_catalog.pg_depend
-        WHERE classid = uses.classid AND objid = uses.objid AND deptype IN ('a', 'i', 'P', 'S')
-    ) next
+        SELECT classid, objid, refobjsubid FROM pg_catalog.pg_depend
+        WHERE refclassid = needs.classid AND refobjid = needs.objid
+            AND deptype IN ('a', 'i', 'P', 'S')
+    ) next (classid, objid, column_number)
     WHERE CASE classid
         WHEN 'pg_catalog.pg_publication_rel'::pg_catalog.regclass THEN false
         WHEN 'pg_catalog.pg_constraint'::pg_catalog.regclass THEN (
@@ -47,7 +48,7 @@ pub(crate) struct UntrustedCode {
     cure: String,
 }
 
-/// The objects of a database that use such code, each with one use.
+/// Objects that use such code, each with one use.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct UntrustedUses {
     certain: HashMap<ObjectId, UntrustedCode>,
@@ -76,15 +77,18 @@ pub(super) struct Way {
 }
 
 impl UntrustedUses {
-    /// Reads them from the server. See the comment in `untrusted.sql`.
+    /// Reads them from the server: of these objects, and of all that they use.
     ///
     /// # Errors
     /// As [`Session::execute`].
-    pub(crate) async fn read(session: &Session) -> Result<Self> {
+    pub(crate) async fn of(session: &Session, objects: &[ObjectId]) -> Result<Self> {
+        let objects: Vec<_> = objects.iter().map(|object| (*object, 0)).collect();
         let sql = include_str!("untrusted.sql")
             .replace("{steps}", STEPS)
+            .replace("{members}", MEMBERS)
             .replace("{trusted}", TRUSTED)
-            .replace("{memberships}", MEMBERSHIPS);
+            .replace("{memberships}", MEMBERSHIPS)
+            .replace("{objects}", &rows(&objects));
         let steps: Vec<_> =
             session.query_text(&sql).await?.into_iter().filter_map(Step::of).collect();
         if steps.is_empty() {
@@ -115,14 +119,13 @@ impl UntrustedUses {
     }
 
     /// The code that an object is sure to use, itself excluded.
-    pub(crate) fn by(&self, catalog: u32, oid: u32) -> Option<&UntrustedCode> {
-        let object = (catalog, oid);
+    pub(crate) fn by(&self, object: ObjectId) -> Option<&UntrustedCode> {
         self.certain.get(&object).filter(|_| !self.code.contains(&object))
     }
 
     /// The code that an object uses or may call.
-    pub(crate) fn perhaps_by(&self, catalog: u32, oid: u32) -> Option<&UntrustedCode> {
-        self.by(catalog, oid).or_else(|| self.calls.get(&(catalog, oid)))
+    pub(crate) fn perhaps_by(&self, object: ObjectId) -> Option<&UntrustedCode> {
+        self.by(object).or_else(|| self.calls.get(&object))
     }
 
     /// The first code that a statement would use by name, if any; `what` is the kind and the name of
@@ -131,22 +134,19 @@ impl UntrustedUses {
     /// # Errors
     /// As [`Session::execute`].
     pub(crate) async fn named_in(
-        &self,
         session: &Session,
         statement: &str,
         what: (&str, &str),
     ) -> Result<Option<UntrustedCode>> {
-        if self.certain.is_empty() {
+        let sql = include_str!("untrusted_names.sql").replace("{statement}", &literal(statement));
+        let sql = format!("SET LOCAL quote_all_identifiers = off; {sql}");
+        let rows = session.query_text(&sql).await?;
+        let objects: Vec<_> = rows.iter().filter_map(|row| object(row)).collect();
+        if objects.is_empty() {
             return Ok(None);
         }
-        let objects: Vec<_> = self.certain.keys().map(|object| (*object, 0)).collect();
-        let sql = include_str!("untrusted_names.sql")
-            .replace("{objects}", &rows(&objects))
-            .replace("{statement}", &literal(statement));
-        let sql = format!("SET LOCAL quote_all_identifiers = off; {sql}");
-        let named = session.query_text(&sql).await?;
-        let mut named = named.iter().filter_map(|row| self.certain.get(&object(row)?));
-        Ok(named.next().map(|code| UntrustedCode {
+        let uses = Self::of(session, &objects).await?;
+        Ok(objects.iter().find_map(|named| uses.certain.get(named)).map(|code| UntrustedCode {
             user: (what.0.to_owned(), what.1.to_owned()),
             cure: code.code.0.clone(),
             ..code.clone()
@@ -160,9 +160,7 @@ pub(super) fn ways(steps: &[Step]) -> HashMap<(bool, ObjectId), Way> {
     let mut waiting = VecDeque::new();
     for step in steps {
         match step.column {
-            Some(column) => {
-                next.entry((step.is_call, step.used)).or_default().push((step.user, column));
-            }
+            Some(column) => next.entry(step.used).or_default().push((step.user, column)),
             None => {
                 let way = Way { is_call: step.is_call, user: None, code: step.used };
                 waiting.push_back((step.user, way));
@@ -171,16 +169,13 @@ pub(super) fn ways(steps: &[Step]) -> HashMap<(bool, ObjectId), Way> {
     }
     let mut ways = HashMap::new();
     while let Some((object, way)) = waiting.pop_front() {
-        let at = (way.is_call, object);
-        if ways.contains_key(&at) {
-            continue;
-        }
-        ways.insert(at, way);
-        for (user, column) in next.remove(&at).unwrap_or_default() {
+        let Entry::Vacant(unseen) = ways.entry((way.is_call, object)) else { continue };
+        unseen.insert(way);
+        for (user, column) in next.get(&object).into_iter().flatten() {
             // A type made of a domain is not named: what uses it is.
             let is_named = (object.0, user.0) != (PG_TYPE, PG_TYPE);
-            let direct = way.user.or_else(|| is_named.then_some((user, column)));
-            waiting.push_back((user, Way { user: direct, ..way }));
+            let direct = way.user.or_else(|| is_named.then_some((*user, *column)));
+            waiting.push_back((*user, Way { user: direct, ..way }));
         }
     }
     ways
@@ -188,7 +183,7 @@ pub(super) fn ways(steps: &[Step]) -> HashMap<(bool, ObjectId), Way> {
 
 impl Step {
     fn of(row: Vec<Option<String>>) -> Option<Self> {
-        let [is_call, used_catalog, used, catalog, user, column, owner] = row.try_into().ok()?;
+        let [used_catalog, used, catalog, user, column, is_call, owner] = row.try_into().ok()?;
         let oid = |value: Option<String>| value?.parse().ok();
         Some(Self {
             is_call: is_call.as_deref() == Some("t"),

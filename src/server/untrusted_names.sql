@@ -1,8 +1,24 @@
--- Those of these objects that a statement names: functions, operators and types. Names are compared
--- between spaces, because the text after a name may continue it; those of functions with the
--- parenthesis of a call, because a table may have the same name.
+-- The functions, operators and types that a statement names. Names are compared between spaces,
+-- because the text after a name may continue it; those of functions with the parenthesis of a call,
+-- because a table may have the same name.
+WITH named (catalog, oid, name) AS (
+    SELECT 'pg_catalog.pg_proc'::pg_catalog.regclass::oid, oid, proname FROM pg_catalog.pg_proc
+    UNION ALL
+    SELECT 'pg_catalog.pg_operator'::pg_catalog.regclass, oid, oprname FROM pg_catalog.pg_operator
+    UNION ALL
+    SELECT 'pg_catalog.pg_type'::pg_catalog.regclass, oid, typname FROM pg_catalog.pg_type
+), candidates (catalog, oid) AS MATERIALIZED (
+    SELECT catalog, oid FROM named
+    -- As quoted, a name has its quotation marks twice.
+    WHERE oid >= 16384 AND pg_catalog.strpos({statement}, pg_catalog.replace(name, '"', '""')) > 0
+    -- The name of an array type is not written: that of its elements is.
+    UNION
+    SELECT 'pg_catalog.pg_type'::pg_catalog.regclass, a.oid
+    FROM pg_catalog.pg_type a JOIN pg_catalog.pg_type e ON e.typarray = a.oid
+    WHERE e.oid >= 16384 AND pg_catalog.strpos({statement}, pg_catalog.replace(e.typname, '"', '""')) > 0
+)
 SELECT o.catalog, o.oid
-FROM ({objects}) o (catalog, oid, part)
+FROM candidates o
 CROSS JOIN LATERAL pg_catalog.pg_identify_object_as_address(o.catalog, o.oid, 0) object
 CROSS JOIN LATERAL (
     -- Names of types are complete.
@@ -11,11 +27,10 @@ CROSS JOIN LATERAL (
             CASE object.type WHEN 'operator' THEN object.object_names[2]
                 ELSE pg_catalog.quote_ident(object.object_names[2]) END END
 ) name (written)
-WHERE o.catalog IN ('pg_catalog.pg_proc'::pg_catalog.regclass,
-        'pg_catalog.pg_operator'::pg_catalog.regclass, 'pg_catalog.pg_type'::pg_catalog.regclass)
-    AND CASE o.catalog WHEN 'pg_catalog.pg_proc'::pg_catalog.regclass THEN pg_catalog.strpos(
+WHERE CASE o.catalog WHEN 'pg_catalog.pg_proc'::pg_catalog.regclass THEN pg_catalog.strpos(
         pg_catalog.translate(pg_catalog.replace(' ' || {statement}, '(', '( '), '),;:[]', '      '),
-        ' ' || name.written || '(') > 0
+        pg_catalog.translate(pg_catalog.replace(' ' || name.written, '(', '( '), '),;:[]', '      ')
+            || '(') > 0
     ELSE pg_catalog.strpos(
         pg_catalog.translate(' ' || {statement} || ' ', '(),;:[]', '       '),
         pg_catalog.translate(' ' || name.written || ' ', '(),;:[]', '       ')) > 0 END

@@ -101,10 +101,11 @@ pub(super) async fn refuse_others(
         let (table, role) = (table.clone(), settings.target.user().into());
         return Err(IncrementalError::NotOurs { table, relation, owner: owner[..].into(), role });
     }
-    let uses = UntrustedUses::read(session).await.map_err(refused)?;
-    let oids = session.query_text(&tree).await.map_err(refused)?;
-    let oids = oids.iter().filter_map(|row| row.first()?.as_ref()?.parse().ok());
-    let code = oids.filter_map(|oid| uses.perhaps_by(PG_CLASS, oid)).next();
+    let tables = session.query_text(&tree).await.map_err(refused)?;
+    let tables = tables.iter().filter_map(|row| row.first()?.as_ref()?.parse().ok());
+    let tables: Vec<_> = tables.map(|oid| (PG_CLASS, oid)).collect();
+    let uses = UntrustedUses::of(session, &tables).await.map_err(refused)?;
+    let code = tables.iter().find_map(|table| uses.perhaps_by(*table));
     code.map_or(Ok(()), |code| Err(IncrementalError::uses(table, code)))
 }
 
@@ -118,8 +119,7 @@ pub(super) async fn refuse_named(
     what: (&str, &str),
 ) -> Result<(), IncrementalError> {
     let refused = |source| settings.refused(table, Side::Target, source);
-    let uses = UntrustedUses::read(session).await.map_err(refused)?;
-    let named = uses.named_in(session, statement, what).await.map_err(refused)?;
+    let named = UntrustedUses::named_in(session, statement, what).await.map_err(refused)?;
     named.map_or(Ok(()), |code| Err(IncrementalError::uses(table, &code)))
 }
 

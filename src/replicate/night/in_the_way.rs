@@ -188,8 +188,12 @@ fn in_place_of(entry: &Entry, holder: &Holder, taken: Option<&str>, is_kept: boo
             format!("{label} cannot be created, because its name is that of an existing {what}")
         }
     };
-    if is_kept {
-        // Rows are copied into it, whether its entry is excluded or not.
+    let is_code = matches!(
+        entry.desc,
+        Desc::Function | Desc::Procedure | Desc::Aggregate | Desc::Operator | Desc::Cast
+    );
+    if is_kept || is_code && !holder.is_own {
+        // Whether its entry is excluded or not, rows are copied into it, or what is restored calls it.
         return format!(
             "{state}, owned by role {owner} (hint: drop or rename it, or change its owner)"
         );

@@ -1,18 +1,22 @@
 -- The functions and operators of roles that are not trusted, which the server may choose instead of
 -- others of the same name, for the types of their arguments: by schema and name, and by the name of each
--- extension that has another one of the same name. Members of extensions are part of these.
+-- extension that has another one of the same name. Members of extensions of trusted roles are not among
+-- them.
 --
 -- Columns: schema, name, the object in words, its owner, its OID.
-WITH named (classid, objid, schema, name, owner) AS (
+WITH trusted (oid) AS (
+    {trusted}
+), members (classid, objid) AS (
+    {members}
+), named (classid, objid, schema, name, owner) AS (
     SELECT 'pg_catalog.pg_proc'::pg_catalog.regclass::oid, oid, pronamespace, proname, proowner
     FROM pg_catalog.pg_proc
     UNION ALL
     SELECT 'pg_catalog.pg_operator'::pg_catalog.regclass, oid, oprnamespace, oprname, oprowner
     FROM pg_catalog.pg_operator
 ), others AS (
-    SELECT * FROM named WHERE owner NOT IN ({trusted}) AND NOT EXISTS (
-        SELECT FROM pg_catalog.pg_depend d
-        WHERE d.classid = named.classid AND d.objid = named.objid AND d.deptype = 'e')
+    SELECT * FROM named
+    WHERE owner NOT IN (SELECT oid FROM trusted) AND (classid, objid) NOT IN (SELECT * FROM members)
 ), listed (schema, name, classid, objid, owner) AS (
     SELECT n.nspname, other.name, other.classid, other.objid, other.owner
     FROM others other JOIN pg_catalog.pg_namespace n ON n.oid = other.schema

@@ -59,11 +59,14 @@ pub(super) async fn on_tables(
     first_loads: &[FirstLoad],
 ) -> Result<Vec<String>, NightError> {
     let failed = || NightError::target("find code of other roles");
-    let uses = UntrustedUses::read(session).await.map_err(failed())?;
+    let rows = session.query_text(OWN_TABLES).await.map_err(failed())?;
+    let object = |oid: &str| Some((PG_CLASS, oid.parse().ok()?));
+    let tables: Vec<_> = rows.iter().filter_map(|row| object(row.last()?.as_ref()?)).collect();
+    let uses = UntrustedUses::of(session, &tables).await.map_err(failed())?;
     let mut found: Vec<String> = Vec::new();
-    for row in session.query_text(OWN_TABLES).await.map_err(failed())? {
+    for row in &rows {
         let [Some(schema), Some(table), Some(oid)] = &row[..] else { continue };
-        let code = oid.parse().ok().and_then(|oid| uses.by(PG_CLASS, oid));
+        let code = object(oid).and_then(|table| uses.by(table));
         let Some(text) = code.map(ToString::to_string) else { continue };
         let is_first = first_loads.iter().any(|load| load.name == (schema.clone(), table.clone()));
         let is_kept = modes.mode(schema, table) == TableMode::Incremental && !is_first;

@@ -7,7 +7,9 @@ use super::error::NightError;
 use super::first_load::Name;
 use crate::archive::{Desc, Entry};
 use crate::replicate::clean::{BOOKKEEPING, DropPlan};
-use crate::server::{MEMBERSHIPS, PG_CLASS, Session, TRUSTED, UntrustedCode, UntrustedUses};
+use crate::server::{
+    MEMBERS, MEMBERSHIPS, PG_CLASS, Session, TRUSTED, UntrustedCode, UntrustedUses,
+};
 use crate::sql::{constraint, scan};
 
 /// The partitions in the target, each with its partitioned table.
@@ -88,18 +90,23 @@ impl Present {
             .replace("{memberships}", MEMBERSHIPS);
         let rows = session.query_text(&sql).await.map_err(failed())?;
         let parts = session.query_text(PARTITIONS).await.map_err(failed())?;
-        let overloads = include_str!("overloads.sql").replace("{trusted}", TRUSTED);
+        let overloads = include_str!("overloads.sql")
+            .replace("{trusted}", TRUSTED)
+            .replace("{members}", MEMBERS);
         let overloads = session.query_text(&overloads).await.map_err(failed())?;
-        let uses = UntrustedUses::read(session).await.map_err(failed())?;
+        // The code of relations runs when rows are written.
+        let id = |[catalog, oid]: [&Option<String>; 2]| {
+            let id = (catalog.as_ref()?.parse().ok()?, oid.as_ref()?.parse().ok()?);
+            (id.0 != PG_CLASS).then_some(id)
+        };
+        let used: Vec<_> = rows.iter().filter_map(|row| id([row.get(4)?, row.get(5)?])).collect();
+        let uses = UntrustedUses::of(session, &used).await.map_err(failed())?;
         let object = |row: Vec<Option<String>>| {
             let [kind, schema, name, what, catalog, oid, owner, is_own, is_trusted] =
                 row.try_into().ok()?;
             let is_true = |value: Option<String>| value.as_deref() == Some("t");
-            let number = |value: Option<String>| value?.parse().ok();
-            let (catalog, oid) = (number(catalog), number(oid));
-            // The code of relations runs when rows are written.
-            let catalog = catalog.filter(|catalog| *catalog != PG_CLASS);
-            let code = catalog.zip(oid).and_then(|(catalog, oid)| uses.by(catalog, oid));
+            let code = id([&catalog, &oid]).and_then(|id| uses.by(id));
+            let oid = oid.and_then(|oid| oid.parse().ok());
             let holder = Holder {
                 what: what?,
                 owner: owner.unwrap_or_default(),
@@ -279,12 +286,17 @@ impl Present {
     /// or instead of one of this extension's.
     pub(super) fn overload(&self, entry: &Entry) -> Option<&Overload> {
         let schema = entry.namespace.clone().filter(|schema| !schema.is_empty());
+        let of = |name: &str| self.overloads.get(&(schema.clone(), name.to_owned()))?.first();
         let name = match entry.desc {
-            Desc::Function | Desc::Procedure | Desc::Aggregate => entry.tag.split('(').next()?,
+            // A tag's name is not quoted, and may contain a parenthesis itself.
+            Desc::Function | Desc::Procedure | Desc::Aggregate => {
+                let ends = entry.tag.match_indices('(').map(|(end, _)| &entry.tag[..end]);
+                return ends.into_iter().find_map(of);
+            }
             Desc::Operator | Desc::Extension => &entry.tag,
             _ => return None,
         };
-        self.overloads.get(&(schema, name.to_owned()))?.first()
+        of(name)
     }
 
     fn has(&self, kind: &str, schema: Option<&str>, name: &str) -> bool {

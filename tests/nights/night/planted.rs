@@ -17,6 +17,7 @@ fn resumed_night_refuses_what_was_planted_since() {
     let case = WithAnalyst::new(
         "planted_resumed",
         "CREATE FUNCTION g(bigint) RETURNS bool LANGUAGE sql IMMUTABLE AS 'SELECT true';
+         CREATE FUNCTION \"p(q\"(bigint) RETURNS bool LANGUAGE sql IMMUTABLE AS 'SELECT true';
          CREATE FUNCTION is_ok(int) RETURNS bool LANGUAGE sql IMMUTABLE AS 'SELECT public.g($1)';
          CREATE TABLE people (id int CHECK (is_ok(id))); INSERT INTO people VALUES (1);
          CREATE TABLE users (id int); INSERT INTO users VALUES (1)",
@@ -33,7 +34,8 @@ fn resumed_night_refuses_what_was_planted_since() {
              CREATE TRIGGER spy BEFORE INSERT ON people FOR EACH ROW EXECUTE FUNCTION spy();
              CREATE TRIGGER spy BEFORE INSERT ON users FOR EACH ROW EXECUTE FUNCTION spy();
              CREATE FUNCTION g(int) RETURNS bool LANGUAGE plpgsql AS
-                 'BEGIN INSERT INTO public.seen VALUES (current_user); RETURN true; END'"
+                 'BEGIN INSERT INTO public.seen VALUES (current_user); RETURN true; END';
+             CREATE FUNCTION \"p(q\"(int) RETURNS bool LANGUAGE sql AS 'SELECT true'"
         ),
     );
     std::fs::write(hooks.path().join("after-pre-data.sql"), "SELECT 1;").unwrap();
@@ -44,6 +46,7 @@ fn resumed_night_refuses_what_was_planted_since() {
         format!("TABLE public.people already exists, owned by role {analyst} (hint: drop"),
         format!("FUNCTION public.g(bigint): function public.g(integer) of role {analyst} has the"),
         format!("trigger spy on public.users uses function public.spy() of role {analyst}, whose"),
+        format!("function public.\"p(q\"(integer) of role {analyst} has the"),
     ] {
         assert!(planned.stdout().contains(&text), "{text}: {planned}");
         assert!(refused.stderr().contains(&text), "{text}: {refused}");
@@ -56,7 +59,12 @@ fn resumed_night_refuses_what_was_planted_since() {
 }
 
 /// What makes a kept table run code of the analyst, by the name of the table, and how it is reported.
-const KEPT: [(&str, &str, &str); 9] = [
+const KEPT: [(&str, &str, &str); 10] = [
+    (
+        "k_member",
+        "ALTER TABLE k_member ADD CONSTRAINT c CHECK (member(v) > 0)",
+        "table constraint c on public.k_member uses function public.member(integer)",
+    ),
     (
         "k_trigger",
         "GRANT TRIGGER ON k_trigger TO analyst; SET ROLE analyst; CREATE TRIGGER spy BEFORE INSERT ON \
@@ -107,7 +115,7 @@ const KEPT: [(&str, &str, &str); 9] = [
 
 #[test]
 fn code_on_kept_tables_is_refused_by_its_owner() {
-    let tables: String = KEPT.iter().map(|(table, ..)| *table).chain(["k_group"]).fold(
+    let tables: String = KEPT.iter().map(|(table, ..)| *table).chain(["k_group", "k_fine"]).fold(
         String::new(),
         |sql, table| {
             let of = if table == "k_domain" { "kept" } else { "int" };
@@ -129,13 +137,20 @@ fn code_on_kept_tables_is_refused_by_its_owner() {
         analyst,
         &format!(
             "{SPY} CREATE FUNCTION one(int) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT 1';
-             CREATE FUNCTION g(int) RETURNS bool LANGUAGE sql AS 'SELECT true'"
+             CREATE EXTENSION hstore;
+             CREATE FUNCTION member(int) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT 1';
+             ALTER EXTENSION hstore ADD FUNCTION member(int);
+             CREATE FUNCTION g(int) RETURNS bool LANGUAGE sql AS 'SELECT true';
+             CREATE FUNCTION fmt(int) RETURNS text LANGUAGE sql AS 'SELECT 1'"
         ),
     );
     case.execute_as(
         role,
         "CREATE FUNCTION g(bigint) RETURNS bool LANGUAGE sql IMMUTABLE AS 'SELECT true';
-         CREATE FUNCTION calls(int) RETURNS bool LANGUAGE sql IMMUTABLE AS 'SELECT public.g($1)'",
+         CREATE FUNCTION calls(int) RETURNS bool LANGUAGE sql IMMUTABLE AS 'SELECT public.G($1)';
+         CREATE FUNCTION fmt(text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT $1';
+         CREATE FUNCTION fine(int) RETURNS bool LANGUAGE sql IMMUTABLE AS 'SELECT true';
+         ALTER TABLE k_fine ADD CHECK (fine(v)) NOT VALID",
     );
     // A role that this one is a member of: its tables and types are fine, its functions are not.
     let warehouse = &case.warehouse.database;
@@ -153,7 +168,7 @@ fn code_on_kept_tables_is_refused_by_its_owner() {
         "GRANT TRIGGER ON words TO {analyst}; SET ROLE {analyst};
          CREATE TRIGGER spy BEFORE INSERT ON words FOR EACH ROW EXECUTE FUNCTION spy()"
     ));
-    for (table, ..) in KEPT.iter().chain([&("k_group", "", "")]) {
+    for (table, ..) in KEPT.iter().chain([&("k_group", "", ""), &("k_fine", "", "")]) {
         case.source.execute(&format!("INSERT INTO {table} VALUES (1, 1)"));
     }
     let text = case.refused(|| case.night(modes), "kept tables");
@@ -170,8 +185,13 @@ fn code_on_kept_tables_is_refused_by_its_owner() {
          (hint: drop the domain constraint, or ALTER FUNCTION public.f(integer) OWNER TO {role})"
     );
     assert!(text.contains(&checked), "{text}");
-    assert!(!text.contains("k_group:") && !text.contains("TYPE public.mood already"), "{text}");
-    assert_eq!(case.query("SELECT id FROM k_group"), "1", "{copied}");
+    assert!(
+        !text.contains("k_group:")
+            && !text.contains("k_fine:")
+            && !text.contains("TYPE public.mood already"),
+        "{text}"
+    );
+    assert_eq!(case.query("SELECT k_group.id, k_fine.id FROM k_group, k_fine"), "1|1", "{copied}");
     // A full table loses it.
     let also = format!("also trigger spy on public.words, which belongs to {analyst} and depends");
     assert!(text.contains(&also), "{text}");

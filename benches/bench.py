@@ -25,6 +25,7 @@ from pathlib import Path
 
 # No __pycache__ in the source tree.
 sys.dont_write_bytecode = True
+import nights  # noqa: E402
 import show  # noqa: E402
 import timelines  # noqa: E402
 from cases import ARCHIVES, CASES  # noqa: E402
@@ -53,6 +54,7 @@ def main():
         "tuned": options.tuned,
         "cases": [],
         "memory": [],
+        "nights": [],
     }
     # One server after another: the default one, then those that only some archives need.
     by_server = {}
@@ -64,6 +66,9 @@ def main():
         folder = options.bin if major is None else ROOT / f"target/postgres/{major}/bin"
         with Cluster(folder, HOME, options.tuned) as cluster:
             for case, name in work:
+                if case.name == "nights":
+                    result["nights"] = nights.nights(cluster, options, HOME, note)
+                    continue
                 result["cases"].append(speed_case(cluster, options, case, name))
                 show.case(result["cases"][-1])
                 if options.timelines and major is None and name == "custom":

@@ -83,5 +83,7 @@ CASES = {
             targets={"custom": 2.0},
             fixed=True,
         ),
+        # Measured by nights.py.
+        Case("nights", "the warehouse database on the nights after: nocturne sync"),
     )
 }

@@ -4,6 +4,7 @@
 # make bench    compare nocturne with pg_restore on an 800 MB database
 # make chaos    disturb 200 restores at random moments, 20 to 60 minutes (CHAOS_ROUNDS=50)
 # make random   compare with pg_restore on 2000 random databases (RANDOM_ROUNDS=300)
+# make nights   sync 60 databases for 20 nights each (NIGHTS_ROUNDS=10)
 # make fixtures regenerate the archives of fixtures/
 # make msrv     check with the oldest Rust that Cargo.toml supports
 # make deny     check dependencies: licenses, sources, known vulnerabilities
@@ -30,7 +31,12 @@ CHAOS_SEED ?=
 RANDOM_ROUNDS ?= 2000
 RANDOM_SEED ?=
 
-.PHONY: demo test unit fmt lint bench chaos random fixtures postgres msrv deny fuzz
+# Number of databases to sync, of their nights, and the seed of the first (random if empty).
+NIGHTS_ROUNDS ?= 60
+NIGHTS ?= 20
+NIGHTS_SEED ?=
+
+.PHONY: demo test unit fmt lint bench chaos random nights fixtures postgres msrv deny fuzz
 
 MSRV := $(shell sed -n 's/^rust-version = "\(.*\)"/\1.0/p' Cargo.toml)
 FUZZ_SECONDS ?= 120
@@ -78,6 +84,11 @@ chaos: postgres
 random: postgres
 	NOCTURNE_RANDOM_ROUNDS=$(RANDOM_ROUNDS) $(if $(RANDOM_SEED),NOCTURNE_RANDOM_SEED=$(RANDOM_SEED)) \
 	    cargo test --test it -- --nocapture random::random_database
+
+nights: postgres
+	NOCTURNE_NIGHTS_ROUNDS=$(NIGHTS_ROUNDS) NOCTURNE_NIGHTS=$(NIGHTS) \
+	    $(if $(NIGHTS_SEED),NOCTURNE_NIGHTS_SEED=$(NIGHTS_SEED)) \
+	    cargo test --test it -- --nocapture sync::random_nights
 
 fixtures: postgres
 	fixtures/make.sh

@@ -27,7 +27,8 @@
 //!    summary.
 //!
 //! Other modules: [`verify`] checks an archive up to its decompressed data, without a server, or
-//! compares that data with a database; [`embedded`] runs a temporary server; [`replicate`] is the
+//! compares that data with a database; [`sync`] makes a database
+//! equal to an archive by changing what differs; [`embedded`] runs a temporary server; [`replicate`] is the
 //! nightly run around a restore, from a host's backup to an enriched warehouse, with its worker and
 //! its web page; [`cli`] turns options into settings.
 //!
@@ -98,4 +99,5 @@ mod shown;
 pub mod source;
 pub mod sql;
 pub mod statements;
+pub mod sync;
 pub mod verify;

@@ -39,7 +39,7 @@ pub fn toc_digest(toc: &Toc) -> Digest {
     let header = &toc.header;
     let texts = [&header.dbname, &header.remote_version, &header.dump_version];
     for text in texts.into_iter().chain([&header.created.to_string()]) {
-        put(&mut bytes, Some(text));
+        put_text(&mut bytes, Some(text));
     }
     for entry in &toc.entries {
         bytes.extend(entry.dump_id.0.to_le_bytes());
@@ -53,17 +53,17 @@ pub fn toc_digest(toc: &Toc) -> Digest {
             Section::PostData => 4,
         });
         let texts = [&entry.tag, &entry.defn, &entry.drop_stmt, &entry.copy_stmt];
-        texts.into_iter().for_each(|text| put(&mut bytes, Some(text)));
-        put(&mut bytes, Some(entry.desc.as_str()));
+        texts.into_iter().for_each(|text| put_text(&mut bytes, Some(text)));
+        put_text(&mut bytes, Some(entry.desc.as_str()));
         let texts = [&entry.namespace, &entry.tablespace, &entry.table_am, &entry.owner];
-        texts.into_iter().for_each(|text| put(&mut bytes, text.as_deref()));
+        texts.into_iter().for_each(|text| put_text(&mut bytes, text.as_deref()));
         bytes.extend((entry.dependencies.len() as u64).to_le_bytes());
         entry.dependencies.iter().for_each(|id| bytes.extend(id.0.to_le_bytes()));
     }
     Digest::of(&bytes)
 }
 
-fn put(bytes: &mut Vec<u8>, text: Option<&str>) {
+pub(crate) fn put_text(bytes: &mut Vec<u8>, text: Option<&str>) {
     match text {
         Some(text) => {
             bytes.extend((text.len() as u64).to_le_bytes());

@@ -5,9 +5,10 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{Arg, ArgAction, Command as Clap, CommandFactory, Error, FromArgMatches};
+use clap::parser::ValueSource;
+use clap::{Arg, ArgAction, ArgMatches, Command as Clap, CommandFactory, Error, FromArgMatches};
 
-use super::options::Cli;
+use super::options::{Cli, sync};
 
 /// The program name under which nocturne acts as `nocturne restore`.
 const PG_RESTORE: &str = "pg_restore";
@@ -30,6 +31,7 @@ const OPTIONAL: [(&str, &str, bool); 8] = [
 /// uses it for the host, as PostgreSQL's programs do.
 pub(super) fn command() -> Clap {
     let command = with_short_help(Cli::command().infer_long_args(true));
+    let command = command.mut_subcommand("sync", sync::without_refused);
     command.mut_subcommands(|subcommand| {
         // The version is the program's, not the subcommand's.
         with_short_help(subcommand.infer_long_args(true).display_name("nocturne"))
@@ -67,8 +69,25 @@ pub(super) fn parse(words: impl IntoIterator<Item = OsString>) -> Result<(Cli, S
         let absent = OPTIONAL.iter().find(|(name, _, is_built)| name == word && !is_built);
         absent.map_or(error, |(name, feature, _)| not_built(name, feature))
     })?;
+    if let Some(("sync", given)) = matches.subcommand() {
+        check_sync(given)?;
+    }
     let name = matches.subcommand_name().unwrap_or_default().to_owned();
     Ok((Cli::from_arg_matches(&matches)?, name))
+}
+
+/// Fails if an option is given that restore has, but not sync.
+fn check_sync(given: &ArgMatches) -> Result<(), Error> {
+    let is_given = |id: &str| given.value_source(id) == Some(ValueSource::CommandLine);
+    let Some((id, why)) = sync::REFUSED.iter().find(|(id, _)| is_given(id)) else { return Ok(()) };
+    let command = command();
+    let command = command.find_subcommand("sync");
+    let arg = command.and_then(|command| command.get_arguments().find(|arg| arg.get_id() == id));
+    let short = arg.and_then(Arg::get_short).map(|letter| format!("-{letter}/"));
+    let long = arg.and_then(Arg::get_long).unwrap_or(id);
+    let option = format!("{}--{long}", short.unwrap_or_default());
+    let text = format!("option {option} cannot be used with sync: {why}\n");
+    Err(Error::raw(ErrorKind::ArgumentConflict, text))
 }
 
 /// Whether a word was meant as the value of `--password`, which takes none.
@@ -115,6 +134,7 @@ mod tests {
         for line in [
             "nocturne list --verb a.dump",
             "nocturne plan --comp a.dump",
+            "nocturne sync --dry --patch 5 a.dump",
             "nocturne verify --write x a.dump",
             "nocturne fetch-backup --out x",
             "nocturne run --dry --max-retry 3",
@@ -144,6 +164,32 @@ mod tests {
                      hint: build with --features {feature}\n"
                 )
             );
+        }
+    }
+
+    #[test]
+    fn option_that_sync_lacks_is_an_error_with_its_reason() {
+        for (line, expected) in [
+            (
+                "nocturne sync -a x",
+                "option -a/--data-only cannot be used with sync: it compares definitions and data \
+                 together",
+            ),
+            (
+                "nocturne sync --transaction-size 5 x",
+                "option --transaction-size cannot be used with sync: it applies all changes in one \
+                 transaction",
+            ),
+        ] {
+            let error = parsed(line).unwrap_err();
+            assert!(error.use_stderr());
+            assert_eq!(error.to_string(), format!("error: {expected}\n"));
+        }
+        for (id, why) in sync::REFUSED {
+            let command = command();
+            let command = command.find_subcommand("sync").unwrap();
+            let arg = command.get_arguments().find(|arg| arg.get_id() == id).expect(id);
+            assert!(arg.is_hide_set() && !why.is_empty(), "{id}");
         }
     }
 

@@ -25,7 +25,7 @@ _nocturne_or_file() {
     case "${COMP_CWORD},${COMP_WORDS[1]}" in
         1,*)
             ;;
-        *,list|*,plan|*,report|*,restore|*,verify)
+        *,list|*,plan|*,report|*,restore|*,sync|*,verify)
             if [[ "${word}" != -* && ( ${#COMPREPLY[@]} -eq 0 || "${COMPREPLY[0]}" == -* ) ]] ; then
                 local IFS=$'\n'
                 COMPREPLY=($(compgen -f -- "${word}"))
@@ -56,7 +56,16 @@ pub(super) fn script(shell: Shell) -> Vec<u8> {
 fn completed() -> Clap {
     // clap does not quote "?", a pattern in fish 3.
     let command = command_line::command().mut_arg("help", |help| help.short(None));
-    command.mut_subcommands(|subcommand| subcommand.mut_args(with_values))
+    command
+        .mut_subcommand("sync", visible)
+        .mut_subcommands(|subcommand| subcommand.mut_args(with_values))
+}
+
+/// The command without its hidden options, which clap would complete.
+fn visible(command: Clap) -> Clap {
+    let args = command.get_arguments().filter(|arg| !arg.is_hide_set()).cloned();
+    let shown = Clap::new(command.get_name().to_owned()).args(args);
+    command.get_about().cloned().map_or(shown.clone(), |about| shown.about(about))
 }
 
 /// Adds to an option the words or the kind of name that it accepts.
@@ -109,6 +118,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn options_that_sync_lacks_are_not_completed() {
+        let command_line = completed();
+        let sync = command_line.find_subcommand("sync").unwrap();
+        let named = |option| sync.get_arguments().any(|arg| arg.get_long() == Some(option));
+        assert!(named("dry-run") && named("no-owner") && !named("data-only") && !named("clean"));
+    }
+
+    #[test]
     fn completed_words_match_accepted_values() {
         for (command, option, expected) in [
             ("restore", "format", &["c", "d", "t"][..]),
@@ -120,6 +137,7 @@ mod tests {
             ),
             ("run", "region", &["osc-fr1", "osc-secnum-fr1"]),
             ("run", "swap", &["true", "false"]),
+            ("sync", "foreign-keys", &["validated", "not-valid", "none"]),
             ("restore", "host", &[]),
             ("restore", "set", &[]),
         ] {

@@ -3,9 +3,10 @@
 use std::process::ExitCode;
 
 use crate::error::{chain, hint};
-use crate::restore;
 use crate::restore::journal::JournalError;
+use crate::restore::{self, RestoreError};
 use crate::shown::one_line;
+use crate::sync::SyncError;
 
 /// Success.
 pub const SUCCESS: u8 = 0;
@@ -100,6 +101,31 @@ impl From<restore::RestoreError> for CommandFailure {
             _ => ERRORS,
         };
         Self::of(code, &error)
+    }
+}
+
+impl From<SyncError> for CommandFailure {
+    fn from(error: SyncError) -> Self {
+        let (code, hint) = match error {
+            SyncError::Restore(RestoreError::Interrupted) => {
+                (INTERRUPTED, "run the same command again: it restores everything")
+            }
+            SyncError::Restore(error) => return error.into(),
+            SyncError::Interrupted => {
+                (INTERRUPTED, "nothing was changed: run the same command again")
+            }
+            SyncError::Connect(_) => return Self::of(CONNECT, &error),
+            SyncError::Archive(_) => return Self::of(ARCHIVE, &error),
+            SyncError::NoManifest => {
+                (ERRORS, "--adopt compares them by reading; --from-scratch replaces them")
+            }
+            SyncError::NeedsFull(_) => (
+                ERRORS,
+                "nothing was changed: run nocturne sync with the archive as a file, without --no-full",
+            ),
+            _ => return Self::of(ERRORS, &error),
+        };
+        Self::of(code, &error).with_hint(hint)
     }
 }
 

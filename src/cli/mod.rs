@@ -28,6 +28,7 @@ mod restore;
 mod run;
 mod script;
 mod shared;
+mod sync;
 mod verify;
 #[cfg(feature = "web")]
 mod web;
@@ -66,6 +67,7 @@ pub fn main() -> ExitCode {
     };
     let outcome = match cli.command {
         CliCommand::Restore(typed) => restore::run(&typed),
+        CliCommand::Sync(typed) => sync::run(&typed),
         CliCommand::List(typed) => list::run(&typed),
         CliCommand::Plan(typed) => plan::run(&typed),
         CliCommand::Verify(typed) => verify::run(&typed),

@@ -5,7 +5,8 @@
 //! and mutations of it (`corpus.rs`).
 
 mod archives;
-#[cfg(all(test, feature = "replicate"))]
+#[cfg(test)]
+#[cfg(feature = "replicate")]
 mod corpus;
 mod rows;
 #[cfg(feature = "replicate")]

@@ -134,6 +134,11 @@ impl SqlFile {
         &self.text
     }
 
+    /// Its statements.
+    pub fn statements(&self) -> impl Iterator<Item = &Statement> {
+        self.statements.iter()
+    }
+
     /// The comment lines at its start, without `--`, with their line numbers from 1.
     pub fn head(&self) -> impl Iterator<Item = (u32, &str)> {
         let lines = (1..).zip(self.text.trim_start_matches('\u{feff}').lines());

@@ -169,7 +169,15 @@ impl Board {
             Event::Predicted { wall } => self.remarks.push(wording::predicted(*wall)),
             Event::Remaining { left } => self.left = Some((*left, now)),
             Event::Step { what } => self.step = Some(wording::one_line(what)),
+            Event::RestoresAll { reasons } => {
+                self.remarks.push(wording::everything("restoring everything", reasons));
+                // Only the restore counts.
+                (self.finished, self.failed) = (0, 0);
+                (self.ended, self.lanes) = (Amounts::default(), BTreeMap::new());
+            }
             Event::RolledBack { .. }
+            | Event::Applied { .. }
+            | Event::Synced { .. }
             | Event::FewerSessions { .. }
             | Event::DropFailed { .. }
             | Event::Warning { .. }

@@ -123,6 +123,23 @@ pub(super) fn write(event: &Event, format: LogFormat) {
         Event::RolledBack { entry, rows } => {
             at!(level, entry.dump_id, rows, "{} rolled back", wording::label(entry));
         }
+        Event::Applied { entry, answer, rows_in, rows_out, reason } => {
+            let some = |count: u64| (count > 0).then_some(count);
+            at!(
+                level,
+                dump_id = entry.dump_id,
+                rows_in = some(*rows_in),
+                rows_out = some(*rows_out),
+                reason = reason.as_deref(),
+                "{} {}",
+                wording::label(entry),
+                answer.word()
+            );
+        }
+        Event::Synced { sequences, views } => at!(level, sequences, views, "changes committed"),
+        Event::RestoresAll { reasons } => {
+            at!(level, "{}", wording::everything("restoring everything", reasons));
+        }
         Event::Step { what } => at!(level, "{}", wording::one_line(what)),
         Event::DropFailed { entry, failure, tolerated } => at!(
             level,
@@ -158,6 +175,9 @@ pub(super) fn level(event: &Event) -> Level {
         Event::Planned { .. }
         | Event::Predicted { .. }
         | Event::Connected { .. }
+        | Event::Applied { .. }
+        | Event::Synced { .. }
+        | Event::RestoresAll { .. }
         | Event::Step { .. } => Level::INFO,
         Event::Progress { .. }
         | Event::Remaining { .. }

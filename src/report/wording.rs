@@ -71,6 +71,11 @@ pub(super) fn predicted(wall: Duration) -> String {
     format!("expected to take {} (from earlier runs)", units::duration(wall))
 }
 
+/// `everything restored: --from-scratch was given`, with such a start.
+pub(super) fn everything(start: &str, reasons: &[String]) -> String {
+    format!("{start}: {}", one_line(&reasons.join("; ")))
+}
+
 /// `TABLE DATA public.users: duplicate key value … (23505)`.
 pub(super) fn failed(entry: &EntryRef, failure: &Failure) -> String {
     format!("{}: {}", label(entry), message(failure))

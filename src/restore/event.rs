@@ -92,6 +92,30 @@ pub enum Outcome {
     },
 }
 
+/// What a sync did with a table's rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Answer {
+    /// They were left as they are.
+    Unchanged,
+    /// Some were deleted, some inserted.
+    Patched,
+    /// All were deleted, and inserted anew.
+    Replaced,
+}
+
+impl Answer {
+    /// As a word in messages.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Unchanged => "unchanged",
+            Self::Patched => "patched",
+            Self::Replaced => "replaced",
+        }
+    }
+}
+
 /// The start of the reason for entries skipped because the restore ended before them.
 pub const NOT_REACHED: &str = "not reached";
 
@@ -306,6 +330,31 @@ pub enum Event {
         entry: EntryRef,
         /// Rows (or large objects) that were reported for it.
         rows: u64,
+    },
+    /// A sync has changed a table's rows, or left them. The change is not committed yet.
+    Applied {
+        /// The entry with the table's rows.
+        entry: EntryRef,
+        /// What was done.
+        answer: Answer,
+        /// Rows inserted.
+        rows_in: u64,
+        /// Rows deleted.
+        rows_out: u64,
+        /// Why this, if it is not the least work.
+        reason: Option<String>,
+    },
+    /// A sync has committed its changes.
+    Synced {
+        /// Sequences that were set.
+        sequences: u64,
+        /// Materialized views that were refreshed.
+        views: u64,
+    },
+    /// A sync restores everything; nothing that it has reported so far was done.
+    RestoresAll {
+        /// Why, each in words.
+        reasons: Vec<String>,
     },
     /// A step that is not an entry: reading the TOC, looking for data blocks, dropping, committing.
     Step {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::archive::digests::Digests;
 use crate::plan::history::CostHistory;
+use crate::restore::loaded_data::LoadedData;
 use crate::restore::points::Stages;
 use crate::restore::server_setting::ServerSetting;
 use crate::restore::tolerance::Tolerance;
@@ -64,6 +65,8 @@ pub struct RestoreOptions {
     /// Keep a journal, and resume from the one that the target holds (`--resume`): see
     /// [`crate::restore::journal`].
     pub journal: Option<JournalOptions>,
+    /// Hash the data that is loaded as it is stored in the archive, and note the digests here.
+    pub loaded: Option<LoadedData>,
     /// Start jobs in a random order from this seed, as far as dependencies allow; for tests.
     #[doc(hidden)]
     pub shuffle: Option<u64>,
@@ -94,6 +97,7 @@ impl Default for RestoreOptions {
             strictly_in_order: false,
             stages: Stages::default(),
             journal: None,
+            loaded: None,
             shuffle: None,
         }
     }
@@ -157,6 +161,17 @@ pub enum ForeignKeys {
     NotValid,
     /// They are not restored, nor are comments on them.
     None,
+}
+
+impl ForeignKeys {
+    /// The value of `--foreign-keys`.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Validated => "validated",
+            Self::NotValid => "not-valid",
+            Self::None => "none",
+        }
+    }
 }
 
 /// How a journal is kept.

@@ -31,6 +31,13 @@ impl RowSetKey {
         getrandom::fill(&mut key)?;
         Ok(Self(Sha256::new_with_prefix(key)))
     }
+
+    /// The hash of a row's text, without its newline.
+    pub(super) fn hash(&self, row: &[u8]) -> [u8; 32] {
+        let mut hash = self.0.clone();
+        hash.update(row);
+        hash.finalize().into()
+    }
 }
 
 impl fmt::Debug for RowSetKey {
@@ -55,6 +62,16 @@ impl RowSet {
         self.rows += other.rows;
         self.add(other.sum);
         self
+    }
+
+    /// Adds a row by its hash.
+    pub(super) fn count(&mut self, hash: [u8; 32]) {
+        let mut number = [0; 4];
+        for (digit, bytes) in number.iter_mut().zip(hash.as_chunks::<8>().0) {
+            *digit = u64::from_le_bytes(*bytes);
+        }
+        self.add(number);
+        self.rows += 1;
     }
 
     fn add(&mut self, number: [u64; 4]) {
@@ -89,22 +106,12 @@ impl RowHasher {
         while let Some(end) = memchr::memchr(b'\n', text) {
             let mut hash = self.open.take().unwrap_or_else(|| self.key.0.clone());
             hash.update(&text[..end]);
-            self.count(hash);
+            self.set.count(hash.finalize().into());
             text = &text[end + 1..];
         }
         if !text.is_empty() {
             self.open.get_or_insert_with(|| self.key.0.clone()).update(text);
         }
-    }
-
-    fn count(&mut self, hash: Sha256) {
-        let hash: [u8; 32] = hash.finalize().into();
-        let mut number = [0; 4];
-        for (digit, bytes) in number.iter_mut().zip(hash.as_chunks::<8>().0) {
-            *digit = u64::from_le_bytes(*bytes);
-        }
-        self.set.add(number);
-        self.set.rows += 1;
     }
 
     /// All rows that have ended.

@@ -49,6 +49,17 @@ impl Backend {
         Ok(session.query_value(&sql).await?.as_deref() == Some("t"))
     }
 
+    /// Whether it exists.
+    pub(crate) async fn exists(&self, session: &Session) -> Result<bool> {
+        let Self { pid, started } = self;
+        let sql = format!(
+            "SELECT true FROM pg_catalog.pg_stat_get_activity({pid}) \
+             WHERE backend_start = {}::pg_catalog.timestamptz",
+            literal(started)
+        );
+        Ok(session.query_value(&sql).await?.is_some())
+    }
+
     /// Terminates it through another session of the same role, and waits up to `within` until it is
     /// gone. Returns whether it existed and is gone.
     pub(crate) async fn end(&self, session: &Session, within: Duration) -> Result<bool> {

@@ -100,7 +100,14 @@ impl CopyOut<'_> {
     /// CopyDone has arrived, so the data is complete; the end of the command, with the count,
     /// follows right after it.
     async fn end(&mut self) -> Result<()> {
-        self.stream = None;
+        // Before that, what a statement in the COPY leaves to its end may fail (a trigger). To the
+        // driver, either message is an error: only the server's counts.
+        if let Some(mut stream) = self.stream.take()
+            && let Some(Err(error)) = stream.next().await
+            && error.as_db_error().is_some()
+        {
+            return Err(self.session.driver.error(error, Some(&self.statement)).await);
+        }
         // The answer to another statement comes after that end. The empty one does nothing.
         self.session.execute("").await?;
         let watch = self.session.driver.watch();

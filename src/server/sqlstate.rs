@@ -38,6 +38,12 @@ pub const CONNECTION_FAILURE: &str = "08006";
 /// `feature_not_supported`: the error of an extension that the server does not have.
 pub const FEATURE_NOT_SUPPORTED: &str = "0A000";
 
+/// `character_not_in_repertoire`: a text is not valid in its encoding.
+pub const CHARACTER_NOT_IN_REPERTOIRE: &str = "22021";
+
+/// `untranslatable_character`: a character does not exist in the encoding it is converted to.
+pub const UNTRANSLATABLE_CHARACTER: &str = "22P05";
+
 /// `foreign_key_violation`: an orphaned row.
 pub const FOREIGN_KEY_VIOLATION: &str = "23503";
 
@@ -46,6 +52,9 @@ pub const UNIQUE_VIOLATION: &str = "23505";
 
 /// `active_sql_transaction`: of what cannot run in a transaction block.
 pub const ACTIVE_SQL_TRANSACTION: &str = "25001";
+
+/// `dependent_objects_still_exist`: what is to be dropped is needed by something else.
+pub const DEPENDENT_OBJECTS_STILL_EXIST: &str = "2BP01";
 
 /// `invalid_catalog_name`: no such database.
 pub const INVALID_CATALOG_NAME: &str = "3D000";

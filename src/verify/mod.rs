@@ -7,6 +7,7 @@ mod archive;
 mod database;
 
 pub use archive::{Count, EntryReport, VerifyOptions, VerifyProgress, VerifyReport, verify};
+pub(crate) use database::sequence_value;
 pub use database::{
     CompareError, CompareOptions, Compared, ComparedKind, Comparison, Verdict, compare,
 };

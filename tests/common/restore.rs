@@ -22,16 +22,21 @@ pub fn restore(archive: &Path, database: &Database<'_>, args: &[&str]) -> Restor
     restore_to(archive, &database.url(), args)
 }
 
-/// A restore to a URL that logs every step, as there is no terminal.
-fn started(archive: &Path, url: &str, args: &[&str]) -> Tool {
-    nocturne().args(["restore", "--progress", "log", "-d", url]).arg(archive).args(args)
+/// A command that changes the database at a URL and logs every step, as there is no terminal.
+fn started(command: &str, archive: &Path, url: &str, args: &[&str]) -> Tool {
+    nocturne().args([command, "--progress", "log", "-d", url]).arg(archive).args(args)
 }
 
 /// Restores to a URL.
 pub fn restore_to(archive: &Path, url: &str, args: &[&str]) -> Restored {
+    run("restore", archive, url, args)
+}
+
+/// Runs `nocturne restore` or `nocturne sync` to its end.
+pub fn run(command: &str, archive: &Path, url: &str, args: &[&str]) -> Restored {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("summary.json");
-    let tool = started(archive, url, args);
+    let tool = started(command, archive, url, args);
     let finished = tool.arg("--summary").arg(&path).run();
     let summary = std::fs::read(&path)
         .map(|json| serde_json::from_slice(&json).expect("the summary is JSON"))
@@ -106,13 +111,18 @@ pub struct Running {
 impl Running {
     /// Starts a restore to a URL.
     pub fn start(archive: &Path, url: &str, args: &[&str]) -> Self {
-        let (folder, command) = Self::prepared(archive, url, args);
+        Self::start_command("restore", archive, url, args)
+    }
+
+    /// Starts `nocturne restore` or `nocturne sync`.
+    pub fn start_command(command: &str, archive: &Path, url: &str, args: &[&str]) -> Self {
+        let (folder, command) = Self::prepared(command, archive, url, args);
         Self::spawned(folder, command, None)
     }
 
     /// Starts a restore of an archive that comes through a pipe.
     pub fn start_stream(archive: &Path, url: &str, args: &[&str]) -> Self {
-        let (folder, mut command) = Self::prepared(Path::new("-"), url, args);
+        let (folder, mut command) = Self::prepared("restore", Path::new("-"), url, args);
         // As standard input a file would still be seekable.
         let mut cat = Command::new("cat");
         let mut cat = cat.arg(archive).stdout(Stdio::piped()).spawn().expect("cat starts");
@@ -125,9 +135,14 @@ impl Running {
         Self { child: Some(command.spawn().expect("the program starts")), feeder, secrets, folder }
     }
 
-    fn prepared(archive: &Path, url: &str, args: &[&str]) -> (tempfile::TempDir, Command) {
+    fn prepared(
+        command: &str,
+        archive: &Path,
+        url: &str,
+        args: &[&str],
+    ) -> (tempfile::TempDir, Command) {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let tool = started(archive, url, args);
+        let tool = started(command, archive, url, args);
         let tool = tool.arg("--summary").arg(folder.path().join("summary.json"));
         let mut command = tool.into_command();
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());

@@ -24,6 +24,7 @@ mod script;
 mod settings;
 mod split;
 mod streams;
+mod sync;
 mod verify_database;
 
 // Nothing is lost when something fails.

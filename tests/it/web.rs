@@ -174,6 +174,7 @@ fn night(started: DateTime<Utc>, ago: i64) -> RunRecord {
         }),
         entries: Some(Entries { done: 1_412, skipped: 12, tolerated: 3, failed: 0 }),
         restored_by: None,
+        delta: None,
         not_restored: Vec::new(),
         error: None,
         report: Some(

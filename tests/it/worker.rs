@@ -173,6 +173,7 @@ fn record(id: &str, hour: u32) -> RunRecord {
         }),
         entries: Some(Entries::default()),
         restored_by: None,
+        delta: None,
         not_restored: Vec::new(),
         error: Some("a'b\\n''\nc\\u0000".to_owned()),
         report: None,

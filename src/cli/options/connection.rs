@@ -12,10 +12,9 @@ use crate::server::{ConnectOptions, PasswordPrompt, Target};
 pub struct Connection {
     /// Target database: a name, a key=value connection string, or a URL
     ///
-    /// For example app, "host=db dbname=app", or postgres://user@host:5432/app. If none of
-    /// --dbname, --file and --embedded is given, the variable DATABASE_URL is used. Keep passwords
-    /// out of the command line, where other users of the machine can read them: use PGPASSWORD or
-    /// PGPASSFILE.
+    /// For example app, "host=db dbname=app", or postgres://user@host:5432/app. If no option names a
+    /// target, the variable DATABASE_URL is used. Keep passwords out of the command line, where other
+    /// users of the machine can read them: use PGPASSWORD or PGPASSFILE.
     #[arg(short = 'd', long, value_name = "NAME|URL")]
     pub dbname: Option<ConnectionString>,
 

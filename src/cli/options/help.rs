@@ -110,6 +110,50 @@ SECURITY
   An archive is a program: its author decides which SQL runs. Restore only archives that you \
 trust, with a least-privileged role.";
 
+/// What `sync` does.
+pub(super) const SYNC: &str = "\
+Make a database equal to an archive, changing only what differs.
+
+Compares the archive with what the last sync recorded in the schema nocturne. Tables that neither \
+the archive nor anyone else has changed are left as they are. The others are read and compared row \
+by row: rows that are gone are deleted, new ones inserted. All changes are made in one transaction, \
+so readers see the database before the sync, then after it, and an interrupted sync changes nothing.
+
+If definitions differ, or the changes cannot be applied, everything is restored, and the reason is \
+reported. The first sync of an empty database is a restore. See docs/sync.md for details.";
+
+/// Below the long help of `sync`.
+pub(super) const SYNC_EPILOGUE: &str = "\
+EXIT CODES
+  0    the database is equal to the archive, or --dry-run has reported what would change
+  1    the sync failed and changed nothing, or a restore of everything had errors; see the last lines
+  2    invalid command line
+  3    the archive is unreadable or damaged
+  4    the server is unreachable or rejects the session
+  130  interrupted; nothing was changed, unless everything was being restored
+
+EXAMPLES
+  Restore an archive into an empty database, and apply the next ones as changes:
+      nocturne sync -d app monday.dump
+      nocturne sync -d app tuesday.dump
+  See what would change:
+      nocturne sync --dry-run -d app tuesday.dump
+  Start with a database that restore or pg_restore has filled:
+      nocturne sync --adopt -d app monday.dump
+  Never restore everything:
+      nocturne sync --no-full -d app tuesday.dump
+
+ENVIRONMENT
+  DATABASE_URL, PGHOST, NOCTURNE_LOG, NO_COLOR, …
+                  as for restore
+
+MEMORY
+  At most about 40 MiB per job, usually less than 10 MiB, plus the longest row and the table of \
+contents, whatever the size of the tables.
+
+SECURITY
+  An archive is a program, as for restore: sync only archives that you trust.";
+
 /// What `list` does.
 pub(super) const LIST: &str = "\
 Print an archive's table of contents.
@@ -283,6 +327,8 @@ EXAMPLES
       nocturne run --from backup.tar.gz -d postgresql://owner@localhost/warehouse
   Restore the newest backup, even yesterday's, without retries:
       nocturne run --any-day --max-retry-count 0
+  Change only what differs from the last night:
+      nocturne run --delta
   Restore into a new database and keep the old one readable until the end:
       nocturne run --swap
 

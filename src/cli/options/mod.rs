@@ -16,6 +16,7 @@ pub mod selection;
 #[cfg(feature = "replicate")]
 pub mod settings;
 pub mod size;
+pub(crate) mod sync;
 #[cfg(feature = "replicate")]
 pub mod table_key;
 #[cfg(test)]
@@ -43,6 +44,7 @@ pub use night::Web;
 pub use night::{DropObjects, Enrich, FetchBackup, Incremental, RunArgs, Worker};
 pub use plan::{AsIf, CostArgs, NotAsIf, PlanArgs, PlanFormat};
 pub use restore::{Behaviour, Properties, Reporting, Restore, Results, TargetOptions};
+pub use sync::{Changes, Sync};
 
 /// The whole command line.
 #[derive(Parser, Clone, Debug, PartialEq, Eq)]
@@ -83,6 +85,14 @@ pub enum CliCommand {
         after_help = help::SEE_LONG_HELP,
     )]
     Restore(Box<Restore>),
+
+    /// Make a database equal to an archive, changing only what differs
+    #[command(
+        long_about = help::SYNC,
+        after_long_help = help::SYNC_EPILOGUE,
+        after_help = help::SEE_LONG_HELP,
+    )]
+    Sync(Box<Sync>),
 
     /// Print an archive's table of contents
     #[command(

@@ -230,6 +230,35 @@ fn verify_accepts_its_own_options() {
     assert_eq!(verify.reporting.log_format, LogFormat::Json);
 }
 
+fn sync(line: &str) -> Sync {
+    match parse(&format!("sync {line}")) {
+        Ok(CliCommand::Sync(sync)) => *sync,
+        other => panic!("{line}: {other:?}"),
+    }
+}
+
+#[test]
+fn sync_accepts_its_own_options_and_those_of_restore() {
+    let typed = sync("--dry-run --adopt --no-full --patch-limit 5 -O -d app -t a -j 3 x.dump");
+    let changes = Changes {
+        dry_run: true,
+        adopt: true,
+        no_full: true,
+        patch_limit: Some(5),
+        ..Changes::default()
+    };
+    assert_eq!(typed.changes, changes);
+    let like = restore("-O -d app -t a -j 3 x.dump");
+    assert_eq!((typed.archive, typed.connection), (like.archive, like.connection));
+    assert_eq!((typed.selection, typed.properties), (like.selection, like.properties));
+    assert_eq!(typed.behaviour, like.behaviour);
+    assert!(sync("--from-scratch").changes.from_scratch);
+    for line in ["--from-scratch --adopt", "--from-scratch --no-full", "--dry-run --summary f"] {
+        assert_eq!(refused(&format!("sync {line}")).kind(), ErrorKind::ArgumentConflict, "{line}");
+    }
+    assert_eq!(refused("sync --patch-limit 101").kind(), ErrorKind::ValueValidation);
+}
+
 #[test]
 fn completions_accept_a_shell() {
     assert_eq!(parse("completions zsh").unwrap(), CliCommand::Completions { shell: Shell::Zsh });
@@ -342,7 +371,7 @@ fn long_help_has_every_section() {
         assert_eq!(help.matches(heading).count(), 1, "{heading} in:\n{help}");
     }
     for command in
-        ["list", "verify", "plan", "report", "fetch-backup", "incremental", "worker", "web"]
+        ["sync", "list", "verify", "plan", "report", "fetch-backup", "incremental", "worker", "web"]
     {
         let help = refused(&format!("{command} --help")).to_string();
         assert!(help.contains("EXIT CODES"), "{command}");
@@ -354,6 +383,7 @@ fn help_examples_are_valid_command_lines() {
     let texts = [
         help::EPILOGUE,
         help::RESTORE_EPILOGUE,
+        help::SYNC_EPILOGUE,
         help::LIST_EPILOGUE,
         help::VERIFY_EPILOGUE,
         help::PLAN_EPILOGUE,

@@ -7,6 +7,8 @@ pub(crate) mod local_time;
 #[cfg(feature = "replicate")]
 pub(crate) mod night;
 pub(crate) mod output;
+pub(crate) mod restoring;
+pub(crate) mod results;
 pub(crate) mod threads;
 
 use crate::report::Screen;

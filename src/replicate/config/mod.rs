@@ -135,6 +135,8 @@ pub struct Restore {
     pub tolerate: Vec<Tolerance>,
     /// Whether to ignore what earlier runs restored, and restore everything again.
     pub from_scratch: bool,
+    /// Whether only what differs is changed, where that is possible.
+    pub delta: bool,
     /// Whether a new database replaces the old one at the end.
     pub swap: bool,
     /// The template of that new database.
@@ -281,6 +283,12 @@ impl Config {
                 );
             }
         }
+        if is_night && self.restore.delta && self.restore.swap {
+            reader.problem(
+                &table::DELTA,
+                "cannot be combined with SWAP: it needs no second database",
+            );
+        }
         for (variable, is_there, more) in needed {
             // A wrong value is already reported as such.
             if !is_there && !reader.is_set(variable) {
@@ -301,6 +309,7 @@ impl Restore {
             exclude: entries::exclude(reader),
             tolerate: entries::tolerate(reader),
             from_scratch: reader.flag(&table::FROM_SCRATCH),
+            delta: reader.flag(&table::DELTA),
             swap: reader.flag(&table::SWAP),
             swap_template: reader.string(&table::SWAP_TEMPLATE),
             swap_drops_others: reader.flag(&table::SWAP_DROPS_OTHERS),

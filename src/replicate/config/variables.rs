@@ -132,7 +132,7 @@ pub(super) static DOWNLOAD_FIRST: Variable = Variable::new(
     NIGHTS,
     "Download the whole backup to disk before changing the target. Otherwise it is restored while \
      it downloads, and nothing is written to disk; if the backup then proves damaged, the target's \
-     old rows are already gone, unless `SWAP` is set.",
+     old rows are already gone, unless `SWAP` is set or `DELTA` drops nothing.",
 )
 .option("download-first")
 .default("false");
@@ -304,6 +304,19 @@ pub(super) static FROM_SCRATCH: Variable = Variable::new(
      copies incremental tables; a manual run restores it again.",
 )
 .option("from-scratch")
+.default("false");
+
+pub(super) static DELTA: Variable = Variable::new(
+    "DELTA",
+    ValueKind::Flag,
+    NIGHTS,
+    "Change only what differs between the backup and the last night's, in one transaction: readers \
+     see the last night's warehouse until the new one is complete, without `SWAP` and without the \
+     right to create databases. Objects that others create in the warehouse stay. If a definition \
+     changed, everything is dropped and restored, and the log has the reason. Cannot be combined \
+     with `SWAP`.",
+)
+.option("delta")
 .default("false");
 
 pub(super) static SWAP: Variable = Variable::new(

@@ -3,6 +3,7 @@
 use tokio_util::sync::CancellationToken;
 
 use crate::archive::ErrorKind;
+use crate::error::chain;
 use crate::replicate::backup::BackupError;
 use crate::replicate::clean::CleanError;
 use crate::replicate::enrich::EnrichError;
@@ -17,6 +18,7 @@ use crate::restore::journal::JournalError;
 use crate::select::SelectError;
 use crate::server::sqlstate::INVALID_CATALOG_NAME;
 use crate::server::{self, Retry};
+use crate::sync::{Reason, SyncError};
 
 /// Why a night failed.
 #[derive(Debug, thiserror::Error)]
@@ -58,6 +60,26 @@ pub enum NightError {
     /// The restore ended early.
     #[error("the restore ended early")]
     Restore(#[source] Box<RestoreError>),
+    /// What differs could not be applied. The target is unchanged.
+    #[error(
+        "cannot apply what differs: {}{}", chain(&**.0),
+        match sync_retry(.0) {
+            Retry::Never => " (hint: --from-scratch restores everything)",
+            _ => "",
+        }
+    )]
+    Sync(Box<SyncError>),
+    /// What differs was applied, but materialized views of the enrichment could not be refreshed.
+    #[error(
+        "{} could not be refreshed, the first: {first}; the next night restores everything",
+        plural(*.count, "materialized view", "materialized views")
+    )]
+    Stale {
+        /// How many.
+        count: u64,
+        /// The first one.
+        first: String,
+    },
     /// Entries of the archive could not be restored.
     #[error("{} could not be restored, the first: {first}", plural(*.count, "entry", "entries"))]
     Entries {
@@ -187,6 +209,13 @@ impl NightError {
         matches!(self, Self::Target { source, .. } if source.sqlstate() == Some(INVALID_CATALOG_NAME))
     }
 
+    /// Why everything has to be restored, if it showed only while what differs was determined.
+    pub(super) fn needs_full(&self) -> Option<Vec<String>> {
+        let Self::Sync(error) = self else { return None };
+        let SyncError::NeedsFull(reasons) = &**error else { return None };
+        Some(reasons.iter().map(Reason::to_string).collect())
+    }
+
     /// Whether what an earlier attempt left in the target cannot be resumed.
     pub(super) fn is_other_restore(&self) -> bool {
         let Self::Restore(error) = self else { return false };
@@ -215,6 +244,7 @@ impl NightError {
             | Self::Rights { .. }
             | Self::InTheWay { .. }
             | Self::Planted { .. }
+            | Self::Stale { .. }
             | Self::Gaps { .. } => Retry::Never,
             Self::Stopped => Retry::LaterAttempt,
             Self::Lock(error) => error.retry(),
@@ -224,6 +254,7 @@ impl NightError {
             Self::Hook(error) => error.retry(),
             Self::Target { source, .. } => source.retry(),
             Self::Restore(error) => retry(error),
+            Self::Sync(error) => sync_retry(error),
             Self::Enrich(error) => error.retry(),
             Self::Entries { retry, .. }
             | Self::Files { retry, .. }
@@ -240,6 +271,12 @@ impl From<BackupError> for NightError {
     }
 }
 
+impl From<SyncError> for NightError {
+    fn from(error: SyncError) -> Self {
+        Self::Sync(Box::new(error))
+    }
+}
+
 impl From<IncrementalError> for NightError {
     fn from(error: IncrementalError) -> Self {
         Self::Incremental(Box::new(error))
@@ -252,6 +289,16 @@ pub(super) fn outcome(result: Result<(), NightError>, stop: &CancellationToken) 
         Ok(()) => JobOutcome::Succeeded,
         Err(_) if stop.is_cancelled() => JobOutcome::Stopped,
         Err(error) => JobOutcome::Failed(JobFailure::new(&error, error.retry())),
+    }
+}
+
+fn sync_retry(error: &SyncError) -> Retry {
+    match error {
+        // As in a restore.
+        SyncError::Archive(_) | SyncError::Interrupted | SyncError::Internal(_) => {
+            Retry::LaterAttempt
+        }
+        error => error.retry(),
     }
 }
 

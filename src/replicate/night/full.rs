@@ -25,6 +25,7 @@ use crate::replicate::swap::{Swap, SwapError};
 use crate::replicate::worker::{DatabaseHistory, FULL, JobOutcome, NightJob, OpenStage, Run};
 use crate::report::timeline::TimelineReader;
 use crate::report::{ReportOptions, Screen};
+use crate::restore::LoadedData;
 use crate::server::{Retry, Session, SessionSettings, Target};
 
 /// How a night is reported.
@@ -127,8 +128,8 @@ pub(super) struct Attempt<'a> {
     pub(super) run: &'a Run,
     recorder: &'a TimelineReader,
     pub(super) target: &'a Target,
-    hooks: Arc<Hooks>,
-    enrichment: Enrichment,
+    pub(super) hooks: Arc<Hooks>,
+    pub(super) enrichment: Enrichment,
     stop: CancellationToken,
 }
 
@@ -153,17 +154,25 @@ impl Attempt<'_> {
                 return Ok(None);
             }
             if let Some(night) = self.restored_before(&wanted).await? {
-                let filled = self.complete(&night).await;
+                let filled = self.complete(&night.target, &self.enrichment).await;
                 let swap = self.ending(night, filled).await?;
                 return Ok(Some(Filled { wanted, swap }));
             }
         }
         self.precheck(&wanted.backup, !from_scratch).await?;
-        let swap = match self.fill_from(&found, &wanted, !from_scratch).await {
+        let may_apply = self.config.restore.delta;
+        let swap = match self.fill_from(&found, &wanted, !from_scratch, may_apply).await {
             Err(error) if error.is_other_restore() => {
                 tracing::warn!("cannot resume the previous attempt; starting over");
-                self.fill_from(&found, &wanted, false).await
+                self.fill_from(&found, &wanted, false, false).await
             }
+            Err(error) => match error.needs_full() {
+                Some(reasons) => {
+                    self.restores_all(reasons);
+                    self.fill_from(&found, &wanted, !from_scratch, false).await
+                }
+                None => Err(error),
+            },
             result => result,
         };
         Ok(Some(Filled { wanted, swap: swap? }))
@@ -174,9 +183,10 @@ impl Attempt<'_> {
         found: &FoundBackup,
         wanted: &Wanted,
         may_go_on: bool,
+        may_apply: bool,
     ) -> Result<Option<Swap>, NightError> {
         // Before anything is dropped, the archive's table of contents must be readable.
-        let opened = opened_backup::open(found, self.config, self.run, &self.stop).await?;
+        let mut opened = opened_backup::open(found, self.config, self.run, &self.stop).await?;
         let settings = &self.config.restore;
         choose::check(&opened.archive.toc.entries, settings)?;
         let key = &wanted.backup;
@@ -184,8 +194,14 @@ impl Attempt<'_> {
             true => NightTarget::left_by_another(self.target, settings, key, opened.sha256).await?,
             false => None,
         };
+        others::tell(self.target, settings, Some(&opened.archive.toc)).await?;
+        if may_apply && left.is_none() {
+            opened = match Box::pin(self.apply(wanted, opened)).await? {
+                Some(opened) => opened,
+                None => return Ok(None),
+            };
+        }
         let toc = &opened.archive.toc;
-        others::tell(self.target, settings, Some(toc)).await?;
         let night = match left {
             Some(night) => night,
             None => {
@@ -235,16 +251,20 @@ impl Attempt<'_> {
             return entries;
         }
         // Returns the first error: the others may follow from it, and all are logged.
-        entries.and(self.complete(night).await)
+        entries.and(self.complete(&night.target, &self.enrichment).await)
     }
 
     /// Everything after the restore of the archive.
-    async fn complete(&self, night: &NightTarget) -> Result<(), NightError> {
-        planted::check_tables(&night.target, &self.config.restore.tables).await?;
-        self.hooks(hooks::HookPoint::AfterRestore, &night.target).await?;
+    pub(super) async fn complete(
+        &self,
+        target: &Target,
+        files: &Enrichment,
+    ) -> Result<(), NightError> {
+        planted::check_tables(target, &self.config.restore.tables).await?;
+        self.hooks(hooks::HookPoint::AfterRestore, target).await?;
         let copied = self.copy().await;
         // The enrichment is computed from rows, so it runs after the copy.
-        let enriched = self.enrich(&night.target, &self.enrichment).await;
+        let enriched = self.enrich(target, files).await;
         copied.and(enriched)
     }
 
@@ -271,17 +291,11 @@ impl Attempt<'_> {
             || !chosen.in_the_way.iter().any(|it| it.is_table)
                 && resume::begin(&night.target, &wanted.backup, &present).await?;
         let stage = self.run.stage(Stage::Restore);
+        let loaded = settings.delta.then(LoadedData::default);
         let restoring = Restoring {
-            settings,
-            output: self.output,
-            run: self.run,
-            hooks: &self.hooks,
-            target: &night.target,
-            recorder: self.recorder,
-            count: stage.count(),
-            counts_bytes: is_local,
             keeps_journal,
-            stop: &self.stop,
+            loaded: loaded.clone(),
+            ..self.restoring(&night.target, &stage, is_local)
         };
         let restored = restoring.restore(archive, &chosen.selection).await;
         let sum = download.map_or(sha256, |download| download.end(self.run));
@@ -300,10 +314,37 @@ impl Attempt<'_> {
         let left = first_load::incomplete(&chosen.first_loads, &toc.entries, &recording);
         let left: Vec<_> = left.into_iter().cloned().collect();
         self.note(night, &left).await?;
+        if entries.is_ok()
+            && let Some(loaded) = &loaded
+        {
+            self.record(&toc, loaded).await;
+        }
         if entries.is_ok() && keeps_journal {
-            wanted.note(&night.target, &self.run.record().id).await;
+            wanted.note(&night.target, &self.run.record().id, None).await;
         }
         Ok(entries)
+    }
+
+    /// A restore without a journal, as this stage of the run.
+    pub(super) fn restoring<'a>(
+        &'a self,
+        target: &'a Target,
+        stage: &OpenStage,
+        is_local: bool,
+    ) -> Restoring<'a> {
+        Restoring {
+            settings: &self.config.restore,
+            output: self.output,
+            run: self.run,
+            hooks: &self.hooks,
+            target,
+            recorder: self.recorder,
+            count: stage.count(),
+            counts_bytes: is_local,
+            keeps_journal: false,
+            loaded: None,
+            stop: &self.stop,
+        }
     }
 
     /// Records which first loads are in progress.
@@ -320,7 +361,11 @@ impl Attempt<'_> {
         first_load::note(&session, loads).await
     }
 
-    async fn hooks(&self, stage: hooks::HookPoint, target: &Target) -> Result<(), NightError> {
+    pub(super) async fn hooks(
+        &self,
+        stage: hooks::HookPoint,
+        target: &Target,
+    ) -> Result<(), NightError> {
         if !self.hooks.has(stage) {
             return Ok(());
         }

@@ -10,6 +10,7 @@
 //!           objects of other roles, privileges     others, rights, superuser, planned
 //!           what has the place of its objects      in_the_way
 //!  drop     or create a new database               night_target
+//!           or apply what differs instead          delta
 //!           hook before-restore
 //!           what other roles have created since          planted
 //!  restore  hooks after-pre-data and after-data    choose, present, first_load, restore, resume
@@ -26,7 +27,8 @@
 //!
 //! # What a failure leaves
 //!
-//! - Before the drop: everything is unchanged.
+//! - Before the drop: everything is unchanged. With `DELTA`, what differs is applied in one
+//!   transaction, instead of a drop and a restore: until it is committed, nothing has changed.
 //! - After a restore that ends early, or a failed hook: the objects restored so far, tables without
 //!   rows, and a journal. The next attempt resumes there if the backup is the same (`resume`). With
 //!   a swap, this applies to the new database; the old one is unchanged.
@@ -39,6 +41,7 @@
 
 mod before;
 mod choose;
+mod delta;
 mod enrich;
 mod error;
 mod first_load;

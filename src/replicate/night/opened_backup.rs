@@ -89,7 +89,7 @@ pub(super) async fn open(
     if let Err(error) = made_in_time(&archive) {
         return fail(stage, error.into());
     }
-    if !settings.download_first && !config.restore.swap {
+    if !settings.download_first && !config.restore.swap && !config.restore.delta {
         tracing::info!(
             "restoring the backup while it downloads: damage would only be found after the drop \
              (set DOWNLOAD_FIRST=true to verify it before)"

@@ -34,6 +34,13 @@ impl PlannedObjects {
         Self::afresh(session, settings, toc).await
     }
 
+    /// What remains, without the role's schemas that the drop spares only because others have objects
+    /// in them: that changes from day to day.
+    pub(super) fn without_own_schemas(self) -> Present {
+        let shared = self.drops.map(|drops| drops.plan.shared_schemas).unwrap_or_default();
+        self.present.without_schemas(&shared)
+    }
+
     /// For a night that starts over.
     pub(super) async fn afresh(
         session: &Session,

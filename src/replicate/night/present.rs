@@ -170,6 +170,15 @@ impl Present {
         self
     }
 
+    /// Without these schemas, given as in SQL.
+    pub(super) fn without_schemas(mut self, schemas: &[String]) -> Self {
+        for schema in schemas {
+            let schema = (Desc::Schema.as_str().to_owned(), None, scan::unquoted(schema));
+            self.objects.remove(&schema);
+        }
+        self
+    }
+
     /// Whether this table exists.
     pub(super) fn has_table(&self, schema: &str, name: &str) -> bool {
         self.has("TABLE", Some(schema), name)

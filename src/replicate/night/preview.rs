@@ -15,6 +15,7 @@ use std::sync::Arc;
 use chrono::Utc;
 
 use super::choose::{self, ChosenObjects, Notice};
+use super::delta::Delta;
 use super::error::NightError;
 use super::modes::Modes;
 use super::night_target::Drops;
@@ -28,6 +29,7 @@ use crate::error::chain;
 use crate::replicate::backup::scalingo::ApiPatience;
 use crate::replicate::backup::{BackupSource, FoundBackup, Made};
 use crate::replicate::config::{Config, Restore, TableMode};
+use crate::replicate::enrich::Enrichment;
 use crate::replicate::hooks::Hooks;
 use crate::replicate::{lock, swap};
 use crate::report::units;
@@ -61,7 +63,11 @@ pub async fn preview(config: &Config) -> Preview {
         }
     }
     if let Some((found, toc)) = &found {
-        plan.tables(config, session.as_ref(), found, toc).await;
+        let delta = match (&hooks, &enrichment) {
+            (Some(hooks), Some(enrichment)) if config.restore.delta => Some((hooks, enrichment)),
+            _ => None,
+        };
+        plan.tables(config, session.as_ref(), (found, toc), delta).await;
     }
     let toc = found.as_ref().map(|(_, toc)| &**toc);
     plan.incremental(config, session.as_ref(), toc).await;
@@ -200,8 +206,8 @@ impl Preview {
         &mut self,
         config: &Config,
         session: Option<&Session>,
-        found: &FoundBackup,
-        toc: &Toc,
+        (found, toc): (&FoundBackup, &Arc<Toc>),
+        delta: Option<(&Hooks, &Enrichment)>,
     ) {
         let planned = match session {
             Some(session) if config.restore.from_scratch => {
@@ -238,7 +244,17 @@ impl Preview {
                 self.planted(found);
             }
         } else if let Some(drops) = &planned.drops {
-            self.drops(drops);
+            let is_applied = match (delta, session) {
+                (Some((hooks, enrichment)), Some(session)) => {
+                    let wanted = Wanted::new(&resume::key(found), config, hooks, enrichment);
+                    let delta = Delta { config, hooks, enrichment, wanted: &wanted };
+                    self.delta(&delta, session, toc).await
+                }
+                _ => false,
+            };
+            if !is_applied {
+                self.drops(drops);
+            }
         }
         let Some(session) = session else { return };
         if settings.swap {
@@ -337,6 +353,21 @@ impl Preview {
         for line in lines {
             self.line(line);
         }
+    }
+
+    /// Reports whether only what differs is changed. Reads no rows, so it may still turn out that
+    /// everything has to be restored.
+    async fn delta(&mut self, delta: &Delta<'_>, session: &Session, toc: &Arc<Toc>) -> bool {
+        let obstacles = delta.obstacles(session, toc).await;
+        let Some(obstacles) = self.noted(obstacles) else { return false };
+        self.heading("Delta");
+        if obstacles.is_empty() {
+            self.line("nothing is dropped: only what differs from the backup is changed");
+            return true;
+        }
+        self.line("everything is dropped and restored:");
+        obstacles.iter().for_each(|reason| self.line(reason));
+        false
     }
 
     fn drops(&mut self, drops: &Drops) {

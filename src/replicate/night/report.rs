@@ -23,7 +23,10 @@ pub(super) fn tell(run: &Run, restore: Option<&Recording>, is_done: bool, zone: 
     });
     let end = if is_done { RunEnd::Done } else { RunEnd::Failed };
     let night = run_report::LoggedRun::of_night(stages.collect(), restore, end, moment(Utc::now()));
-    let text = text::report(&[night], lang);
+    let mut text = text::report(&[night], lang);
+    if let Some(delta) = &record.delta {
+        text.push_str(&format!("Delta: {delta}\n"));
+    }
     for line in text.lines() {
         tracing::info!("{line}");
     }

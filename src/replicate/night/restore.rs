@@ -17,11 +17,12 @@ use crate::report::timings::CostHistoryFile;
 use crate::report::{Reporter, Summary};
 use crate::restore::event::{Event, Outcome, Reader};
 use crate::restore::journal::JournalOptions;
-use crate::restore::{ForeignKeys, RestoreOptions, StagePoint, Stages, Tolerance};
+use crate::restore::{ForeignKeys, LoadedData, RestoreOptions, StagePoint, Stages, Tolerance};
 use crate::select::Selection;
 use crate::server::{Retry, Target};
 use crate::source::Archive;
 use crate::statements::{Ownership, SourceSettings, Style};
+use crate::sync::{SyncOptions, sync};
 
 /// Everything that the restore of a night needs.
 pub(super) struct Restoring<'a> {
@@ -38,6 +39,8 @@ pub(super) struct Restoring<'a> {
     pub(super) counts_bytes: bool,
     /// Whether to keep a journal, and resume from it.
     pub(super) keeps_journal: bool,
+    /// Collects the digests of the loaded data, if they are recorded.
+    pub(super) loaded: Option<LoadedData>,
     pub(super) stop: &'a CancellationToken,
 }
 
@@ -81,34 +84,40 @@ impl Restoring<'_> {
         result.map(|_| summary)
     }
 
+    /// Changes what differs between the selection and the target. Also returns the materialized views
+    /// that could not be refreshed.
+    pub(super) async fn sync(
+        self,
+        archive: Archive,
+        selection: &Selection,
+        options: SyncOptions,
+    ) -> Result<(Summary, Vec<String>), NightError> {
+        let reporter = Reporter::new(self.output.report, &self.output.screen);
+        let events = reporter.events().read_by([self.recorder.reader(), self.counter()]);
+        let (shutdown, target) = (self.stop.clone().cancelled_owned(), self.target.clone());
+        let synced = sync(archive, selection, options, target, events, shutdown);
+        match Box::pin(synced).await {
+            Ok(report) => Ok((reporter.finish(), report.stale)),
+            Err(error) => {
+                // Nothing was changed.
+                drop(reporter);
+                Err(error.into())
+            }
+        }
+    }
+
     /// The options of the restore, for each attempt.
     fn options(&self, toc: &Toc, history: Arc<CostHistory>) -> RestoreOptions {
         RestoreOptions {
-            jobs: self.settings.jobs,
-            style: Style {
-                // The roles and tablespaces of the source need not exist in the target.
-                ownership: Ownership::Ignore,
-                no_tablespaces: true,
-                source: SourceSettings::of(toc),
-                ..Style::default()
-            },
-            // What the restore creates is the role's own; the rest, such as extensions of the host
-            // and schemas of other roles, stays with the comment that it has.
-            tolerate: [&[Tolerance::CommentOnOthers][..], &self.settings.tolerate].concat(),
             history,
-            foreign_keys: match self.settings.foreign_keys {
-                true => ForeignKeys::Validated,
-                false => ForeignKeys::None,
-            },
-            analyze: true,
+            loaded: self.loaded.clone(),
             // With a journal, no table is in the way: whatever has the name of one by then may belong
             // to another role.
             no_data_for_failed_tables: self.keeps_journal,
             stages: self.stages(),
             // Kept, because more work follows, and a retry starts here.
             journal: self.keeps_journal.then_some(JournalOptions { keep: true }),
-            // Nothing is dropped: the target is clean, or its objects are not in the selection.
-            ..RestoreOptions::default()
+            ..options(self.settings, toc)
         }
     }
 
@@ -149,6 +158,30 @@ impl Restoring<'_> {
                 count.add(*rows, if counts_bytes { *read } else { 0 });
             }
         })
+    }
+}
+
+/// How a night restores, whatever is in the target.
+pub(super) fn options(settings: &config::Restore, toc: &Toc) -> RestoreOptions {
+    RestoreOptions {
+        jobs: settings.jobs,
+        style: Style {
+            // The roles and tablespaces of the source need not exist in the target.
+            ownership: Ownership::Ignore,
+            no_tablespaces: true,
+            source: SourceSettings::of(toc),
+            ..Style::default()
+        },
+        // What the restore creates is the role's own; the rest, such as extensions of the host
+        // and schemas of other roles, stays with the comment that it has.
+        tolerate: [&[Tolerance::CommentOnOthers][..], &settings.tolerate].concat(),
+        foreign_keys: match settings.foreign_keys {
+            true => ForeignKeys::Validated,
+            false => ForeignKeys::None,
+        },
+        analyze: true,
+        // Nothing is dropped: the target is clean, or its objects are not in the selection.
+        ..RestoreOptions::default()
     }
 }
 

@@ -96,24 +96,62 @@ impl Wanted {
         Ok(Some(Restored { run, completed }))
     }
 
-    /// Records that the archive is in place. Without the record, another attempt reads it again.
-    pub(super) async fn note(&self, target: &Target, run: &str) {
+    /// Why the last night's objects are not those that this one would create, apart from those of the
+    /// backup; `None` if they are.
+    pub(super) async fn differs_from_last(
+        &self,
+        session: &Session,
+    ) -> Result<Option<&'static str>, NightError> {
+        let failed = || NightError::target("find the last night");
+        if !has_record(session, "restored").await.map_err(failed())? {
+            return Ok(Some("no earlier night has recorded the warehouse"));
+        }
+        let sql = format!(
+            "SELECT CASE WHEN completed_at IS NULL THEN 'ended' WHEN settings <> {} THEN 'settings' \
+                 WHEN enrichment <> {} THEN 'enrichment' ELSE '' END FROM nocturne.restored",
+            literal(&self.settings),
+            literal(&self.enrichment)
+        );
+        let differs = session.query_value(&sql).await.map_err(failed())?;
+        Ok(match differs.as_deref() {
+            None => Some("no earlier night has recorded the warehouse"),
+            Some("ended") => Some("the last night did not finish"),
+            Some("settings") => Some("the settings or hooks changed since the last night"),
+            Some("enrichment") => Some("the enrichment changed since the last night"),
+            Some(_) => None,
+        })
+    }
+
+    /// Records that the archive is in place, and when the night ended if nothing else follows.
+    /// Without the record, another attempt reads it again.
+    pub(super) async fn note(&self, target: &Target, run: &str, ended: Option<DateTime<Utc>>) {
         let work = async {
             let session = Session::connect(target, &SessionSettings::default()).await?;
             make_bookkeeping(&session).await?;
             let values = [&self.backup, &self.settings, &self.enrichment, run].map(literal);
+            let ended = ended.map_or_else(|| "NULL".to_owned(), |time| literal(&time.to_rfc3339()));
             let sql = format!(
                 "CREATE TABLE IF NOT EXISTS nocturne.restored (backup text NOT NULL, \
                      settings text NOT NULL, enrichment text NOT NULL, run text NOT NULL, \
                      completed_at timestamptz); \
                  DELETE FROM nocturne.restored; \
-                 INSERT INTO nocturne.restored VALUES ({})",
+                 INSERT INTO nocturne.restored VALUES ({}, {ended})",
                 values.join(", ")
             );
             session.execute(&sql).await
         };
         tell("which backup is restored", work.await);
     }
+}
+
+/// Records that the target is about to become that of another backup, while the objects of hooks and
+/// the enrichment stay.
+pub(super) async fn reopen(target: &Target) -> Result<(), NightError> {
+    let work = async {
+        let session = Session::connect(target, &SessionSettings::default()).await?;
+        session.execute("UPDATE nocturne.restored SET backup = ''").await
+    };
+    work.await.map_err(NightError::target("record the start of the night"))
 }
 
 /// Records that the night of the restored backup has ended.

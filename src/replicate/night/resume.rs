@@ -16,6 +16,7 @@ use crate::restore::journal;
 use crate::server::sqlstate::INSUFFICIENT_PRIVILEGE;
 use crate::server::{self, Session, SessionSettings, Target, has_record, make_bookkeeping};
 use crate::sql::ident::literal;
+use crate::sync;
 
 /// The key that identifies a backup.
 pub(super) fn key(found: &FoundBackup) -> String {
@@ -127,6 +128,11 @@ pub(super) async fn begin(
 /// Deletes all records of what the target contains, because objects are about to be dropped.
 pub(crate) async fn forget_all(target: &Target) -> Result<(), NightError> {
     restored::forget(target).await?;
+    let work = async {
+        let session = Session::connect(target, &SessionSettings::default()).await?;
+        sync::forget(&session).await
+    };
+    work.await.map_err(NightError::target("delete the record of the warehouse"))?;
     forget(target).await
 }
 

@@ -39,6 +39,8 @@ pub struct Message<'a> {
     pub backup: Option<&'a BackupRecord>,
     /// The earlier run that restored this backup: there was nothing to restore.
     pub restored_by: Option<&'a str>,
+    /// What a run with `DELTA` changed, or why it restored everything.
+    pub delta: Option<&'a str>,
     /// How old the backup was when the run ended.
     pub backup_age_seconds: Option<i64>,
     /// Rows loaded into the target in the last attempt.
@@ -77,6 +79,7 @@ impl<'a> Message<'a> {
             attempts: run.attempts,
             backup: run.backup.as_ref(),
             restored_by: run.restored_by.as_deref(),
+            delta: run.delta.as_deref(),
             backup_age_seconds: created.map(|created| (ended - created).num_seconds()),
             rows: run.rows(),
             bytes: run.bytes(),
@@ -108,7 +111,8 @@ fn sentence(run: &RunRecord) -> String {
     let before = run.restored_by.as_deref();
     let before =
         before.map(|by| format!("; run {by} already restored this backup")).unwrap_or_default();
+    let delta = run.delta.as_deref().map(|delta| format!("; {delta}")).unwrap_or_default();
     let left: String = run.not_restored.iter().map(|line| format!("; {line}")).collect();
     let outcome = run.outcome.word();
-    format!("nocturne{who}: {what} {outcome} after {took}{attempts}{end}{before}{left}")
+    format!("nocturne{who}: {what} {outcome} after {took}{attempts}{end}{delta}{before}{left}")
 }

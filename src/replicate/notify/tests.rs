@@ -54,6 +54,7 @@ fn record() -> RunRecord {
         }),
         entries: None,
         restored_by: None,
+        delta: None,
         not_restored: Vec::new(),
         error: None,
         report: None,

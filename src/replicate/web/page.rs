@@ -153,6 +153,9 @@ fn last_run(run: &RunRecord, site: &Site, now: DateTime<Utc>) -> Markup {
                     "."
                 }
             }
+            @if let Some(delta) = &run.delta {
+                p { "Delta: " (delta) "." }
+            }
             @if let Some(by) = &run.restored_by {
                 p { "Nothing to restore: run " code { (by) } " already restored this backup." }
             }

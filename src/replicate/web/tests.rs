@@ -93,6 +93,7 @@ fn runs() -> Vec<RunRecord> {
         }),
         entries: Some(Entries { done: 412, skipped: 3, tolerated: 1, failed: 0 }),
         restored_by: None,
+        delta: None,
         not_restored: Vec::new(),
         error: None,
         report: Some("Durée totale: 2h 0min 0s".to_owned()),

@@ -48,6 +48,9 @@ pub struct RunRecord {
     /// The earlier run that restored this backup: there was nothing to restore.
     #[serde(default)]
     pub restored_by: Option<String>,
+    /// What a run with `DELTA` changed, or why it restored everything.
+    #[serde(default)]
+    pub delta: Option<String>,
     /// The outcome of the archive's entries in the last attempt.
     #[serde(default)]
     pub entries: Option<Entries>,

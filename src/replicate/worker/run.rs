@@ -46,6 +46,7 @@ impl Run {
             stages: Vec::new(),
             backup: None,
             restored_by: None,
+            delta: None,
             entries: None,
             not_restored: Vec::new(),
             error: None,
@@ -104,6 +105,11 @@ impl Run {
     /// Records which earlier run restored the backup.
     pub fn set_restored_by(&self, run: &str) {
         self.change(|record| record.restored_by = Some(run.to_owned()));
+    }
+
+    /// Records what a run with `DELTA` changed, or why it restored everything.
+    pub fn set_delta(&self, delta: Option<String>) {
+        self.change(|record| record.delta = delta);
     }
 
     /// Records what is not restored because a variable is not set.

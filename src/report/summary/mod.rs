@@ -15,11 +15,13 @@ use crate::restore::event::{Cause, EntryRef, NOT_REACHED, ROLLED_BACK};
 use crate::server::sqlstate::FOREIGN_KEY_VIOLATION;
 
 mod hints;
+mod synced;
 mod tally;
 #[cfg(test)]
 mod tests;
 mod text;
 
+pub use synced::{Synced, SyncedTable};
 pub use tally::Tally;
 
 /// The result of a run.
@@ -39,6 +41,9 @@ pub struct Summary {
     /// The prediction from earlier runs, if any.
     #[serde(serialize_with = "some_seconds")]
     pub predicted_seconds: Option<Duration>,
+    /// What differed, if the run was a sync.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sync: Option<Synced>,
     /// Number of errors: see [`Summary::errors`].
     errors: u64,
     /// Whether all selected entries are accounted for: see [`Summary::is_balanced`].

@@ -8,8 +8,8 @@ use crate::restore::event::{Cause, EntryRef, Event, Failure, NOT_REACHED, Outcom
 
 use super::super::{units, wording};
 use super::{
-    CommonCause, FailedEntry, KindTotals, SLOWEST, SkippedFor, Summary, TimedEntry, Totals, hints,
-    is_cut,
+    CommonCause, FailedEntry, KindTotals, SLOWEST, SkippedFor, Summary, Synced, SyncedTable,
+    TimedEntry, Totals, hints, is_cut,
 };
 
 /// The running counts of a run. Times are relative to its start.
@@ -100,6 +100,21 @@ impl Tally {
                     self.summary.warnings.push(wording::failed(entry, failure));
                 }
             }
+            Event::Applied { entry, answer, rows_in, rows_out, reason } => {
+                self.summary.sync.get_or_insert_default().tables.push(SyncedTable {
+                    schema: entry.schema.clone().unwrap_or_default(),
+                    name: entry.name.clone(),
+                    answer: *answer,
+                    rows_in: *rows_in,
+                    rows_out: *rows_out,
+                    reason: reason.clone(),
+                });
+            }
+            Event::Synced { sequences, views } => {
+                let sync = self.summary.sync.get_or_insert_default();
+                (sync.sequences, sync.views) = (*sequences, *views);
+            }
+            Event::RestoresAll { reasons } => self.restores_all(reasons),
             Event::Progress { .. }
             | Event::Remaining { .. }
             | Event::Paused { .. }
@@ -152,6 +167,14 @@ impl Tally {
                 bytes: moved.bytes,
             });
         }
+    }
+
+    /// A sync starts again as a restore: only the warnings remain.
+    fn restores_all(&mut self, reasons: &[String]) {
+        let Summary { warnings, notices, .. } = std::mem::take(&mut self.summary);
+        let sync = Some(Synced { restored_for: reasons.to_vec(), ..Synced::default() });
+        *self = Self::default();
+        self.summary = Summary { warnings, notices, sync, ..Summary::default() };
     }
 
     /// A completed entry was rolled back.

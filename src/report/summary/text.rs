@@ -31,12 +31,15 @@ impl Display for Summary {
 
 impl Summary {
     fn heading(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        f.write_str("restore")?;
+        f.write_str(if self.sync.is_some() { "sync" } else { "restore" })?;
         if let Some(archive) = &self.archive {
             write!(f, " of {}", wording::one_line(archive))?;
         }
         let jobs = units::plural(self.jobs as u64, "job", "jobs");
         writeln!(f, " took {}, {jobs}", units::duration(self.seconds))?;
+        if let Some(sync) = &self.sync {
+            writeln!(f, "{sync}")?;
+        }
         if let Some(predicted) = self.predicted_seconds {
             writeln!(f, "predicted {} from earlier runs", units::duration(predicted))?;
         }

@@ -138,6 +138,9 @@ impl Observed {
             | Event::FewerSessions { .. }
             | Event::DropFailed { .. }
             | Event::NotChecked { .. }
+            | Event::Applied { .. }
+            | Event::Synced { .. }
+            | Event::RestoresAll { .. }
             | Event::Predicted { .. }
             | Event::Measured { .. }
             | Event::Note { .. }

@@ -22,8 +22,8 @@ const KEYS: &str = "SELECT DISTINCT cn.nspname, c.relname, pn.nspname, p.relname
      WHERE contype = 'f' AND conrelid <> confrelid";
 
 /// Which table calls which function when rows are inserted: through a constraint, a generated
-/// column, a domain, a partition key, an index, a rule or a trigger, through a DEFAULT if
-/// `{defaults}`, through a policy if `{policies}`. C functions and system functions are excluded; system objects have OIDs below
+/// column, a domain, a partition key, an index or a rule, through a trigger if `{fired}`, through a
+/// DEFAULT if `{defaults}`, through a policy if `{policies}`. C functions and system functions are excluded; system objects have OIDs below
 /// 16384 (`FirstNormalObjectId`).
 const CALLS: &str = "WITH RECURSIVE functions AS ( \
          SELECT p.oid FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_language l ON l.oid = prolang \
@@ -72,12 +72,13 @@ const CALLS: &str = "WITH RECURSIVE functions AS ( \
              WHERE attgenerated <> '' OR {defaults} \
          UNION SELECT conrelid, function FROM callers JOIN pg_catalog.pg_constraint o ON o.oid = id \
              AND class = 'pg_catalog.pg_constraint'::pg_catalog.regclass \
+             WHERE contype <> 't' OR {fired} \
          UNION SELECT tgrelid, function FROM callers JOIN pg_catalog.pg_trigger t ON t.oid = id \
              AND class = 'pg_catalog.pg_trigger'::pg_catalog.regclass \
-             WHERE tgenabled <> 'D' \
+             WHERE tgenabled <> 'D' AND {fired} \
          UNION SELECT polrelid, function FROM callers JOIN pg_catalog.pg_policy p ON p.oid = id \
              AND class = 'pg_catalog.pg_policy'::pg_catalog.regclass WHERE {policies}) \
-     SELECT nspname, relname, function FROM tables \
+     SELECT {shown} FROM tables \
      JOIN pg_catalog.pg_class c ON c.oid = id \
      JOIN pg_catalog.pg_namespace n ON n.oid = relnamespace WHERE relkind IN ('r', 'p', 'm')";
 
@@ -197,7 +198,8 @@ async fn add_functions(facts: &Facts, session: &Session, plan: &mut Plan) -> Res
         found.iter().map(|(oid, entry)| (oid.as_str(), entry.dump_id)).collect();
     let has_functions = found.iter().any(|(_, entry)| entry.desc == Desc::Function);
     if has_functions || !of_archive.is_empty() {
-        for row in session.query_catalogue(&adapted(CALLS, facts)).await? {
+        let query = adapted(CALLS, facts).replace("{shown}", "nspname, relname, function");
+        for row in session.query_catalogue(&query).await? {
             let [Some(schema), Some(table), Some(function)] = &row[..] else { continue };
             let of_archive = of_archive.get(function).into_iter().flatten();
             let of_target = numbers.get(function.as_str());
@@ -274,11 +276,25 @@ async fn add_functions(facts: &Facts, session: &Session, plan: &mut Plan) -> Res
     Ok(())
 }
 
+/// The OIDs of the tables that call functions when rows are inserted, as a restore inserts them:
+/// before there are triggers, with a value for each column. Functions of the system and those
+/// written in C do not count, nor do policies.
+///
+/// # Errors
+/// When the catalog cannot be read.
+pub(crate) async fn row_callers(session: &Session) -> Result<HashSet<u32>> {
+    let never = ["{fired}", "{defaults}", "{policies}"];
+    let query = never.iter().fold(CALLS.to_owned(), |query, name| query.replace(name, "false"));
+    let oids = session.query_text(&query.replace("{shown}", "DISTINCT c.oid")).await?;
+    Ok(oids.into_iter().flatten().flatten().filter_map(|oid| oid.parse().ok()).collect())
+}
+
 /// A query for what runs in this restore.
 fn adapted(query: &str, facts: &Facts) -> String {
     let options = &facts.options;
     let conditions = [
         // A column of the target that the archive lacks gets its DEFAULT.
+        ("{fired}", true),
         ("{defaults}", !facts.with_schema),
         ("{table}", !facts.with_schema),
         ("{triggers}", facts.with_schema || !options.disable_triggers),

@@ -8,6 +8,7 @@ use crate::restore::facts::Facts;
 use crate::restore::load::load;
 use crate::restore::load::source::DataSource;
 use crate::restore::load::transaction::Triggers;
+use crate::restore::loaded_data::DataLoaded;
 use crate::restore::session::retry::{pause, repeating};
 use crate::statements::Ownership;
 use crate::statements::data::{disable_triggers, enable_triggers};
@@ -86,6 +87,9 @@ impl EntryWork<'_> {
         match loaded {
             Ok(loaded) => {
                 self.loaded = loaded;
+                if let (Some(noted), Some(digest)) = (&facts.options.loaded, loaded.digest) {
+                    noted.note(entry.dump_id, DataLoaded { rows: loaded.rows, digest });
+                }
                 for Shortfall { error, note } in std::mem::take(&mut self.lane.shortfalls) {
                     let mut failure = ledger.failure(entry, &error);
                     failure.add_detail(&note);

@@ -64,7 +64,9 @@ pub(crate) async fn tell(lane: &mut Lane, entry: &Entry, failure: &mut Failure) 
 
 /// The orphaned rows, in words.
 async fn look(session: &Session, key: &ForeignKey) -> Option<String> {
-    let rows = session.query_value(&rows_query(key)).await.ok()??;
+    let (table, name) = (literal(&key.table), literal(&key.name));
+    let is_key = format!("conrelid = {table}::pg_catalog.regclass AND conname = {name}");
+    let rows = session.query_value(&rows_query(&is_key)).await.ok()??;
     let counted = format!(
         "SELECT key, pg_catalog.sum(n) OVER (), pg_catalog.count(*) OVER () \
          FROM (SELECT key, pg_catalog.count(*) AS n FROM ({rows}) AS orphans GROUP BY key) AS keys \
@@ -118,10 +120,10 @@ fn in_words(found: &[Vec<Option<String>>]) -> String {
     }
 }
 
-/// A query that builds the query for the rows: the server knows which operators compare the columns
-/// of this key. The rows are the ones that `RI_Initial_Check` in `ri_triggers.c` looks for.
-fn rows_query(key: &ForeignKey) -> String {
-    let (table, name) = (literal(&key.table), literal(&key.name));
+/// A query that builds the query for the rows that violate the foreign key for which `is_key`, a
+/// condition on `pg_constraint`, is true: the server knows which operators compare its columns. The
+/// rows, with the column `key`, are the ones that `RI_Initial_Check` in `ri_triggers.c` looks for.
+pub(crate) fn rows_query(is_key: &str) -> String {
     format!(
         "SELECT pg_catalog.format(\
              'SELECT pg_catalog.concat(''('', %s, '')'') AS key FROM %s%s AS fk \
@@ -145,7 +147,7 @@ fn rows_query(key: &ForeignKey) -> String {
          JOIN pg_catalog.pg_namespace n ON n.oid = oprnamespace \
          JOIN pg_catalog.pg_class child ON child.oid = conrelid \
          JOIN pg_catalog.pg_class parent ON parent.oid = confrelid \
-         WHERE contype = 'f' AND conrelid = {table}::pg_catalog.regclass AND conname = {name} \
+         WHERE contype = 'f' AND {is_key} \
          GROUP BY conrelid, confrelid, confmatchtype, child.relkind, parent.relkind"
     )
 }

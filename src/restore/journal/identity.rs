@@ -1,10 +1,10 @@
 //! Identifies the restore of a journal: archive, selection, options, target.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::archive::digests::toc_digest;
 use crate::archive::{Digest, Toc};
-use crate::restore::options::{ForeignKeys, RestoreOptions};
+use crate::restore::options::RestoreOptions;
 use crate::restore::points::StagePoint;
 use crate::select::Want;
 use crate::statements::Ownership;
@@ -38,15 +38,7 @@ impl Identity {
             ("the target database", place.database.clone()),
             ("the role that restores", place.role.clone()),
             ("--clean", words(options.clean).to_owned()),
-            (
-                "--foreign-keys",
-                match options.foreign_keys {
-                    ForeignKeys::Validated => "validated",
-                    ForeignKeys::NotValid => "not-valid",
-                    ForeignKeys::None => "none",
-                }
-                .to_owned(),
-            ),
+            ("--foreign-keys", options.foreign_keys.word().to_owned()),
             ("--no-owner", words(style.ownership == Ownership::Ignore).to_owned()),
             ("--no-tablespaces", words(style.no_tablespaces).to_owned()),
             ("--no-table-access-method", words(style.no_table_access_method).to_owned()),
@@ -62,18 +54,7 @@ impl Identity {
 
     /// The differences between this journal's restore and another, in words.
     pub(super) fn differences(&self, now: &Self) -> Vec<String> {
-        let nothing = String::new();
-        let names: std::collections::BTreeSet<&String> =
-            self.0.keys().chain(now.0.keys()).collect();
-        let both = names.into_iter().map(|name| {
-            (name, self.0.get(name).unwrap_or(&nothing), now.0.get(name).unwrap_or(&nothing))
-        });
-        both.filter(|(_, then, now)| then != now)
-            .map(|(name, then, now)| match Digest::from_hex(then) {
-                Some(_) => format!("{name} differs"),
-                None => format!("{name} was {then}, is now {now}"),
-            })
-            .collect()
+        differences(&self.0, &now.0)
     }
 
     pub(super) fn to_json(&self) -> String {
@@ -83,6 +64,25 @@ impl Identity {
     pub(super) fn from_json(text: &str) -> Option<Self> {
         serde_json::from_str(text).ok().map(Self)
     }
+}
+
+/// The differences between two sets of facts, each by a readable name, in words. Of digests, only
+/// the name.
+pub(crate) fn differences(
+    then: &BTreeMap<String, String>,
+    now: &BTreeMap<String, String>,
+) -> Vec<String> {
+    let nothing = String::new();
+    let names: BTreeSet<&String> = then.keys().chain(now.keys()).collect();
+    let both = names
+        .into_iter()
+        .map(|name| (name, then.get(name).unwrap_or(&nothing), now.get(name).unwrap_or(&nothing)));
+    both.filter(|(_, then, now)| then != now)
+        .map(|(name, then, now)| match Digest::from_hex(then) {
+            Some(_) => format!("{name} differs"),
+            None => format!("{name} was {then}, is now {now}"),
+        })
+        .collect()
 }
 
 /// The digest of what is wanted of which entries.

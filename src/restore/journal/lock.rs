@@ -31,7 +31,7 @@ const ANSWERED_WITHIN: Duration = Duration::from_secs(10);
 
 /// The session that holds [`Journal`]; it is replaced after a loss, when another session is
 /// reopened.
-pub(super) struct JournalLock(Mutex<Session>);
+pub(crate) struct JournalLock(Mutex<Session>);
 
 impl std::fmt::Debug for JournalLock {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -48,7 +48,7 @@ impl JournalLock {
     }
 
     /// Keeps the restore's lock as long as it is polled.
-    pub(super) async fn keep(&self) -> Infallible {
+    pub(crate) async fn keep(&self) -> Infallible {
         loop {
             tokio::time::sleep(USED_EVERY).await;
             let target = {
@@ -76,7 +76,7 @@ impl JournalLock {
     ///
     /// # Errors
     /// When another process has resumed the restore in the meantime.
-    pub(super) async fn admit(&self, session: &Session, run: u32) -> Result<()> {
+    pub(crate) async fn admit(&self, session: &Session, run: u32) -> Result<()> {
         self.renew(session.target()).await;
         let lock = format!("SELECT pg_catalog.pg_advisory_lock_shared({})", AtWork.key());
         session.execute(&lock).await?;
@@ -89,7 +89,7 @@ impl JournalLock {
 
 /// Refuses a second restore, and terminates what is left of an earlier one. No session of any
 /// restore is active until [`let_work`].
-pub(super) async fn alone(session: &Session) -> Result<JournalLock, JournalError> {
+pub(crate) async fn alone(session: &Session) -> Result<JournalLock, JournalError> {
     let lock = match JournalLock::take(session.target()).await? {
         (holder, true) => JournalLock(Mutex::new(holder)),
         (other, false) => {
@@ -115,7 +115,7 @@ pub(super) async fn alone(session: &Session) -> Result<JournalLock, JournalError
 }
 
 /// Lets the sessions of this run start, this one first.
-pub(super) async fn let_work(session: &Session) -> Result<()> {
+pub(crate) async fn let_work(session: &Session) -> Result<()> {
     let key = AtWork.key();
     session
         .execute(&format!(

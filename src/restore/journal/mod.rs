@@ -74,10 +74,10 @@
 
 mod identity;
 pub(crate) mod line;
-mod lock;
+pub(crate) mod lock;
 mod manifest;
 pub(crate) mod open;
-mod quiet;
+pub(crate) mod quiet;
 pub(crate) mod state;
 pub(crate) mod store;
 
@@ -85,6 +85,7 @@ use crate::server::{self, Session, SessionSettings, Target};
 
 pub use crate::restore::error::JournalError;
 pub use crate::restore::options::JournalOptions;
+pub(crate) use identity::differences;
 
 /// Whether a target holds a journal.
 ///

@@ -10,7 +10,7 @@ const SWITCH_SINCE: u32 = 170_000;
 
 /// What this session can do about event triggers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Quiet {
+pub(crate) enum Quiet {
     /// None fires.
     All,
     /// Those enabled for replicas or always fire.
@@ -20,7 +20,7 @@ pub(super) enum Quiet {
 }
 
 impl Quiet {
-    pub(super) async fn of(session: &Session) -> Result<Self> {
+    pub(crate) async fn of(session: &Session) -> Result<Self> {
         let (name, quiet) = match session.server_version_num() {
             SWITCH_SINCE.. => ("event_triggers", Self::All),
             _ => ("session_replication_role", Self::Replica),
@@ -37,7 +37,7 @@ impl Quiet {
     }
 
     /// The statement that goes before definitions, in their transaction.
-    pub(super) fn setting(self) -> &'static str {
+    pub(crate) fn setting(self) -> &'static str {
         match self {
             Self::All => "SET LOCAL event_triggers = off;",
             Self::Replica => "SET LOCAL session_replication_role = replica;",
@@ -47,7 +47,7 @@ impl Quiet {
 
     /// Whether an event trigger would fire when the journal is dropped (`filter_event_trigger` in
     /// `src/backend/commands/event_trigger.c`).
-    pub(super) async fn would_fire(self, session: &Session) -> Result<bool> {
+    pub(crate) async fn would_fire(self, session: &Session) -> Result<bool> {
         let fires = match self {
             Self::All => return Ok(false),
             Self::Replica => "evtenabled IN ('A', 'R')",

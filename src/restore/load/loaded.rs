@@ -16,7 +16,7 @@ pub(crate) struct Loaded {
     pub(crate) bytes: u64,
     /// Bytes read from the archive.
     pub(crate) read: u64,
-    /// Their SHA-256, if a journal is kept.
+    /// Their SHA-256, if a journal is kept or the caller wants it.
     pub(crate) digest: Option<Digest>,
 }
 

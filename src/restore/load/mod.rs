@@ -64,10 +64,8 @@ pub(crate) async fn load(
     }
     let size = source.size(&facts, entry);
     let columns = binary_columns(&ledger, lane.session().await?, entry, size).await;
-    let counter = match lane.journal.get() {
-        Some(_) => ReadCounter::hashing(),
-        None => ReadCounter::default(),
-    };
+    let hashes = lane.journal.get().is_some() || facts.options.loaded.is_some();
+    let counter = if hashes { ReadCounter::hashing() } else { ReadCounter::default() };
     let mut pieces = EntryPieces::open(&ledger, entry, source, columns, &counter)?;
     let resumed = lane.journal.may_be_half_loaded();
     let pays = size.is_none_or(|size| size >= TRUNCATED_FROM) || resumed;

@@ -32,6 +32,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 pub use report::{Compared, ComparedKind, Comparison, Verdict};
+pub(crate) use states::sequence_value;
 
 use crate::rows::{RowSet, RowSetKey};
 use crate::select::Selection;

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use super::{CompareError, CompareOptions};
 use crate::archive::Toc;
-use crate::server::{self, Session, SessionSettings, Target, once_ready};
-use crate::sql::ident::{literal, quoted};
+use crate::server::{self, Session, SessionSettings, Target, dump_settings, once_ready};
+use crate::sql::ident::literal;
 
 /// How often the session that holds the snapshot sends a keepalive query.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(60);
@@ -55,7 +55,12 @@ impl Sessions {
         let encoding = SessionSettings { encoding: toc.encoding.clone(), ..Default::default() };
         let connect = || Session::connect(target, &encoding);
         let session = once_ready(connect, waits).await.map_err(CompareError::Connect)?;
-        let settings = settings(toc, options, session.server_version_num());
+        let settings = dump_settings(
+            "nocturne verify",
+            toc.standard_conforming_strings,
+            options.role.as_deref(),
+            session.server_version_num(),
+        );
         let prepare = async {
             let zone = session.query_value("SELECT pg_catalog.current_setting('TimeZone')").await?;
             session.execute(&settings).await?;
@@ -132,28 +137,4 @@ impl Sessions {
             }
         }
     }
-}
-
-/// pg_dump's session settings (`setup_connection` in `src/bin/pg_dump/pg_dump.c`), and others that
-/// affect the text of values.
-fn settings(toc: &Toc, options: &CompareOptions, version: u32) -> String {
-    let strings = if toc.standard_conforming_strings { "on" } else { "off" };
-    let mut settings = format!(
-        "SET application_name = 'nocturne verify'; SET datestyle = 'ISO'; \
-         SET intervalstyle = 'postgres'; SET extra_float_digits = 3; SET bytea_output = 'hex'; \
-         SET xmloption = 'content'; SET quote_all_identifiers = off; SET timezone = 'UTC'; \
-         SET row_security = off; SET statement_timeout = 0; SET lock_timeout = 0; \
-         SET idle_in_transaction_session_timeout = 0; SET standard_conforming_strings = {strings}; \
-         SELECT pg_catalog.set_config('search_path', '', false); \
-         SELECT pg_catalog.set_config(name, 'view, foreign-table', false) \
-         FROM pg_catalog.pg_settings WHERE name OPERATOR(pg_catalog.=) \
-         'restrict_nonsystem_relation_kind';"
-    );
-    if version >= 170_000 {
-        settings.push_str(" SET transaction_timeout = 0;");
-    }
-    if let Some(role) = &options.role {
-        settings.push_str(&format!(" SET ROLE {};", quoted(role)));
-    }
-    settings
 }

@@ -97,7 +97,7 @@ async fn look_up(
 type Judged = (Verdict, Option<String>);
 
 async fn sequence(session: &Session, entry: &Entry) -> Judged {
-    let Some(archived) = set_to(&entry.defn) else {
+    let Some(archived) = sequence_value(&entry.defn) else {
         let what = "unrecognized setval statement in the archive".to_owned();
         return (Verdict::Unknown, Some(what));
     };
@@ -137,8 +137,8 @@ fn judge(
 }
 
 /// What `SELECT pg_catalog.setval('public.s', 5, true);` sets a sequence to (`dumpSequenceData` in
-/// `src/bin/pg_dump/pg_dump.c`).
-fn set_to(statement: &str) -> Option<(String, bool)> {
+/// `src/bin/pg_dump/pg_dump.c`): its last value, and whether that was used.
+pub(crate) fn sequence_value(statement: &str) -> Option<(String, bool)> {
     let statement = statement.trim_end().strip_suffix(");")?;
     let mut fields = statement.rsplitn(3, ',').map(str::trim);
     let called = fields.next()?.parse().ok()?;
@@ -153,13 +153,16 @@ mod tests {
     #[test]
     fn setval_is_parsed_for_any_name() {
         let value = |last: &str, called| Some((last.to_owned(), called));
-        assert_eq!(set_to("SELECT pg_catalog.setval('s.q', 5, true);\n\n"), value("5", true));
         assert_eq!(
-            set_to("SELECT pg_catalog.setval('\"a'', 7\"', -3, false);"),
+            sequence_value("SELECT pg_catalog.setval('s.q', 5, true);\n\n"),
+            value("5", true)
+        );
+        assert_eq!(
+            sequence_value("SELECT pg_catalog.setval('\"a'', 7\"', -3, false);"),
             value("-3", false)
         );
         for other in ["", "SELECT 1;", "SELECT f('a', 1, true);", "SELECT setval('a', x, true);"] {
-            assert_eq!(set_to(other), None, "{other}");
+            assert_eq!(sequence_value(other), None, "{other}");
         }
     }
 }

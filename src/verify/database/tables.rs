@@ -11,6 +11,7 @@ use super::sessions::{Purpose, Sessions, Zone};
 use super::{Digested, TableError};
 use crate::error::chain;
 use crate::rows::{RowHasher, RowSet, RowSetKey};
+use crate::server::sqlstate::{CHARACTER_NOT_IN_REPERTOIRE, UNTRANSLATABLE_CHARACTER};
 use crate::server::{self, Session};
 
 /// The context for reading tables.
@@ -119,8 +120,7 @@ fn table_error(error: &server::SessionError) -> TableError {
 
 /// Whether a text cannot be represented in an encoding.
 pub(super) fn is_encoding(error: &server::SessionError) -> bool {
-    // character_not_in_repertoire, untranslatable_character
-    let is = |state: &str| matches!(state, "22021" | "22P05");
+    let is = |state| matches!(state, CHARACTER_NOT_IN_REPERTOIRE | UNTRANSLATABLE_CHARACTER);
     matches!(error, server::SessionError::Server(error) if is(&error.sqlstate))
 }
 

@@ -15,15 +15,15 @@
 mod extension;
 mod guards;
 mod judge;
-mod kinds;
-mod names;
+pub mod kinds;
+pub mod names;
 mod objects;
 mod partitions;
 mod readers;
 mod round;
 mod shrink;
 mod shuffled;
-mod source;
+pub mod source;
 mod tables;
 mod triggers;
 mod types;

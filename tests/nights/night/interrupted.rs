@@ -145,6 +145,7 @@ fn done(turn: DateTime<Utc>, schedule: &str) -> RunRecord {
         backup: None,
         entries: None,
         restored_by: None,
+        delta: None,
         not_restored: Vec::new(),
         error: None,
         report: None,

@@ -4,6 +4,7 @@
 mod again;
 mod before_drop;
 mod case;
+mod delta;
 mod dry_run;
 mod excluded;
 mod failures;

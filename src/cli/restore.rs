@@ -21,12 +21,7 @@ pub(super) fn run(typed: &Restore) -> CommandResult {
     if typed.behaviour.list {
         return list::run(&as_list(typed));
     }
-    let (report, screen) = results::start(typed.reporting)?;
-    let outcome = run_reported(typed, report, &screen);
-    match report.format {
-        LogFormat::Text => outcome,
-        LogFormat::Json => outcome.map_err(CommandFailure::logged),
-    }
+    results::reported(typed.reporting, |report, screen| run_reported(typed, report, screen))
 }
 
 fn run_reported(typed: &Restore, report: ReportOptions, screen: &Screen) -> CommandResult {

@@ -16,12 +16,7 @@ use crate::sync::{SyncError, SyncOptions, SyncReport, TableReport, WhenFull, syn
 
 /// Runs the command.
 pub(super) fn run(typed: &Sync) -> CommandResult {
-    let (report, screen) = results::start(typed.reporting)?;
-    let outcome = run_reported(typed, report, &screen);
-    match report.format {
-        LogFormat::Text => outcome,
-        LogFormat::Json => outcome.map_err(CommandFailure::logged),
-    }
+    results::reported(typed.reporting, |report, screen| run_reported(typed, report, screen))
 }
 
 fn run_reported(typed: &Sync, report: ReportOptions, screen: &Screen) -> CommandResult {

@@ -157,6 +157,25 @@ impl Session {
         self.driver.execute(sql).await
     }
 
+    /// Runs statements in a savepoint of the open transaction, which goes on if one is refused: the
+    /// result then has the refusal.
+    ///
+    /// # Errors
+    /// As [`Session::execute`], if the transaction cannot go on.
+    pub(crate) async fn try_execute(&self, sql: &str) -> Result<Result<()>> {
+        self.execute("SAVEPOINT nocturne_try").await?;
+        let executed = self.execute(sql).await;
+        match &executed {
+            Err(error) if error.is_connection_lost() || error.server().is_none() => {
+                return executed.map(Ok);
+            }
+            Err(_) => self.execute("ROLLBACK TO SAVEPOINT nocturne_try").await?,
+            Ok(()) => {}
+        }
+        self.execute("RELEASE SAVEPOINT nocturne_try").await?;
+        Ok(executed)
+    }
+
     /// As [`Session::execute`], but returns the sum of the row counts in the command tags: rows
     /// inserted, updated, deleted, and those that a SELECT returned.
     ///

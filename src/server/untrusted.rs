@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::fmt;
 
 use super::{MEMBERS, MEMBERSHIPS, Result, Session, TRUSTED};
-use crate::sql::ident::{literal, quoted};
+use crate::sql::ident::{literal, oid_array, quoted};
 
 /// An object, by the OID of its catalog and its own.
 pub(crate) type ObjectId = (u32, u32);
@@ -234,15 +234,13 @@ impl Names {
 
 /// A query for these objects and columns.
 fn rows(objects: &[(ObjectId, i32)]) -> String {
-    let list = |value: fn(&(ObjectId, i32)) -> String| {
-        objects.iter().map(value).collect::<Vec<_>>().join(",")
-    };
+    let columns: Vec<String> = objects.iter().map(|(_, column)| column.to_string()).collect();
     format!(
-        "SELECT * FROM ROWS FROM (pg_catalog.unnest('{{{}}}'::pg_catalog.oid[]), \
-         pg_catalog.unnest('{{{}}}'::pg_catalog.oid[]), pg_catalog.unnest('{{{}}}'::int[]))",
-        list(|object| object.0.0.to_string()),
-        list(|object| object.0.1.to_string()),
-        list(|object| object.1.to_string())
+        "SELECT * FROM ROWS FROM (pg_catalog.unnest({}), pg_catalog.unnest({}), \
+         pg_catalog.unnest('{{{}}}'::int[]))",
+        oid_array(objects.iter().map(|(object, _)| object.0)),
+        oid_array(objects.iter().map(|(object, _)| object.1)),
+        columns.join(",")
     )
 }
 

@@ -76,6 +76,12 @@ const KEYWORDS: &[&str] = &[
     "xmlroot", "xmlserialize", "xmltable",
 ];
 
+/// An array of OIDs.
+pub(crate) fn oid_array<T: ToString>(oids: impl IntoIterator<Item = T>) -> String {
+    let oids: Vec<String> = oids.into_iter().map(|oid| oid.to_string()).collect();
+    format!("'{{{}}}'::pg_catalog.oid[]", oids.join(","))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

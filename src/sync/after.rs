@@ -6,6 +6,8 @@ use std::collections::HashMap;
 use crate::error::chain;
 use crate::restore::event::{Event, Events};
 use crate::server::{Result, Session};
+use crate::sql::ident::oid_array;
+use crate::sync::manifest;
 
 /// The share of a table's rows, in percent, from which dead ones are removed.
 const DEAD: u64 = 2;
@@ -15,10 +17,6 @@ const DEAD_AT_LEAST: u64 = 1000;
 
 /// The share of a table's rows, in percent, whose change makes its statistics stale.
 const STALE: u64 = 5;
-
-/// The tables of the manifest, whose rows are all replaced by each sync.
-const MANIFEST: &str =
-    "nocturne.sync_head, nocturne.sync_entry, nocturne.sync_object, nocturne.sync_rel";
 
 /// A table whose rows were changed.
 #[derive(Clone, Debug)]
@@ -65,7 +63,8 @@ pub(super) async fn tidy(
     let statements = tables
         .iter()
         .filter_map(|table| table.statement(dead.get(&table.oid).copied().unwrap_or(0), analyze));
-    let manifest = format!("VACUUM (SKIP_LOCKED, TRUNCATE false) {MANIFEST}");
+    // Each sync replaces all of its rows.
+    let manifest = format!("VACUUM (SKIP_LOCKED, TRUNCATE false) {}", manifest::table_list());
     for statement in statements.chain([manifest]) {
         match session.execute(&statement).await {
             Ok(()) => {}
@@ -81,11 +80,10 @@ pub(super) async fn tidy(
 }
 
 async fn dead_rows(session: &Session, tables: &[ChangedTable]) -> Result<HashMap<u32, u64>> {
-    let oids: Vec<String> = tables.iter().map(|table| table.oid.to_string()).collect();
     let sql = format!(
         "SELECT oid, pg_catalog.pg_stat_get_dead_tuples(oid) \
-         FROM pg_catalog.unnest('{{{}}}'::pg_catalog.oid[]) AS oid",
-        oids.join(",")
+         FROM pg_catalog.unnest({}) AS oid",
+        oid_array(tables.iter().map(|table| table.oid))
     );
     let pair = |row: Vec<Option<String>>| {
         let [oid, dead] = <[_; 2]>::try_from(row).ok()?;

@@ -63,7 +63,7 @@ impl Changes {
 enum Part {
     /// The definition of an object, or something about it.
     Definition,
-    /// Data, or a statement that sets it: its text is no definition, but whether there is one is.
+    /// Data, or a statement that sets it: only its presence is part of the definitions, not its text.
     Value,
     /// Planner statistics.
     Statistics,

@@ -22,7 +22,7 @@ pub enum SyncError {
     /// The target has objects of the archive, but no manifest.
     #[error("the target has objects of the archive but no manifest")]
     NoManifest,
-    /// The difference cannot be applied, and a restore was not allowed or is no longer possible.
+    /// The changes cannot be applied, and a full restore is not allowed or no longer possible.
     /// Never empty.
     #[error("everything has to be restored: {}", sentences(.0))]
     NeedsFull(Vec<Reason>),

@@ -132,15 +132,15 @@ async fn drop_in(
         let mut last = Vec::new();
         for some in statements.chunk_by(|a, b| !is_rule(a) && !is_rule(b)) {
             if some.iter().any(is_rule) {
-                drop(try_to_execute(session, &some.concat()).await?);
+                drop(session.try_execute(&some.concat()).await?);
                 continue;
             }
             for some in some.chunks(TOGETHER) {
-                if try_to_execute(session, &some.join("\n")).await?.is_ok() {
+                if session.try_execute(&some.join("\n")).await?.is_ok() {
                     continue;
                 }
                 for statement in some {
-                    match try_to_execute(session, statement).await? {
+                    match session.try_execute(statement).await? {
                         Ok(()) => {}
                         // IF EXISTS does not cover what the statement refers to.
                         Err(error) if error.sqlstate().is_some_and(is_missing_object) => {}
@@ -152,7 +152,7 @@ async fn drop_in(
             }
         }
         for statement in last {
-            match try_to_execute(session, statement).await? {
+            match session.try_execute(statement).await? {
                 Err(error) if !error.sqlstate().is_some_and(is_missing_object) => {
                     return Err(error);
                 }
@@ -172,20 +172,4 @@ async fn drop_in(
 /// Whether something else has to be dropped before.
 fn is_of_dependents(error: &SessionError) -> bool {
     matches!(error.sqlstate(), Some(DEPENDENT_OBJECTS_STILL_EXIST | INVALID_TABLE_DEFINITION))
-}
-
-/// Executes statements in a savepoint. In the result, the server's refusal.
-async fn try_to_execute(
-    session: &Session,
-    sql: &str,
-) -> Result<Result<(), SessionError>, SessionError> {
-    session.execute("SAVEPOINT nocturne_drop").await?;
-    let executed = session.execute(sql).await;
-    match &executed {
-        Err(error) if error.server().is_none() => return executed.map(Ok),
-        Err(_) => session.execute("ROLLBACK TO SAVEPOINT nocturne_drop").await?,
-        Ok(()) => {}
-    }
-    session.execute("RELEASE SAVEPOINT nocturne_drop").await?;
-    Ok(executed)
 }

@@ -105,7 +105,7 @@ impl Sessions {
     pub(super) async fn cancel_all(&self) {
         let opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let all = opened.iter().map(CancelHandle::cancel);
-        // Whoever does not answer notices that its client is gone.
+        // A session that does not reply finds out by itself that its client is gone.
         let _ = tokio::time::timeout(CANCEL_WITHIN, futures::future::join_all(all)).await;
     }
 }

@@ -15,8 +15,8 @@ pub struct SyncOptions {
     pub full: WhenFull,
     /// Restore everything, as if nothing were known of the target (`--from-scratch`).
     pub from_scratch: bool,
-    /// Take the target's definitions for the archive's if there is no manifest, and compare rows by
-    /// reading them (`--adopt`).
+    /// Without a manifest, assume that the target has the archive's definitions, and compare all rows
+    /// by reading them (`--adopt`).
     pub adopt: bool,
     /// Report what would change, and write nothing (`--dry-run`).
     pub dry_run: bool,

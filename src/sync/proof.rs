@@ -14,7 +14,7 @@
 
 use crate::server::sqlstate::{INSUFFICIENT_PRIVILEGE, UNDEFINED_TABLE};
 use crate::server::{Result, Session, SessionError};
-use crate::sql::ident::qualified;
+use crate::sql::ident::{oid_array, qualified};
 use crate::sync::manifest::{Baseline, Rel};
 use crate::sync::reason::Reason;
 
@@ -39,13 +39,12 @@ pub(super) enum Standing {
 /// # Errors
 /// When a query fails.
 pub(super) async fn standings(session: &Session, rels: &[&Rel]) -> Result<Vec<Standing>> {
-    let oids: Vec<String> = rels.iter().map(|rel| rel.oid.to_string()).collect();
     let sql = format!(
         "SELECT pg_catalog.pg_relation_filenode(o.oid), \
              pg_catalog.txid_snapshot_xmax(pg_catalog.txid_current_snapshot()) \
-         FROM pg_catalog.unnest('{{{}}}'::pg_catalog.oid[]) WITH ORDINALITY o (oid, number) \
+         FROM pg_catalog.unnest({}) WITH ORDINALITY o (oid, number) \
          ORDER BY o.number",
-        oids.join(",")
+        oid_array(rels.iter().map(|rel| rel.oid))
     );
     let mut all = Vec::with_capacity(rels.len());
     for (rel, row) in rels.iter().zip(session.query_text(&sql).await?) {

@@ -9,7 +9,7 @@ use std::fmt;
 pub enum Reason {
     /// The user asked for it.
     FromScratch,
-    /// There is no manifest, or none of this table.
+    /// The manifest is missing, or does not have this table.
     ManifestMissing,
     /// The manifest is not believed; why, in words.
     ManifestNotTrusted(String),

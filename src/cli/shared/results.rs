@@ -11,8 +11,11 @@ use crate::report::{
     LogFormat, ProgressMode, ReportOptions, Screen, Summary, Verbosity, telemetry,
 };
 
-/// Starts the log on standard error.
-pub(crate) fn start(reporting: Reporting) -> Result<(ReportOptions, Screen), CommandFailure> {
+/// Runs a command with the log on standard error.
+pub(crate) fn reported(
+    reporting: Reporting,
+    run: impl FnOnce(ReportOptions, &Screen) -> CommandResult,
+) -> CommandResult {
     let report = ReportOptions {
         progress: progress(reporting),
         format: reporting.log_format,
@@ -20,7 +23,11 @@ pub(crate) fn start(reporting: Reporting) -> Result<(ReportOptions, Screen), Com
     };
     let screen = Screen::new(&report);
     telemetry::init(&report, &screen).map_err(|error| CommandFailure::of(USAGE, &error))?;
-    Ok((report, screen))
+    let outcome = run(report, &screen);
+    match report.format {
+        LogFormat::Text => outcome,
+        LogFormat::Json => outcome.map_err(CommandFailure::logged),
+    }
 }
 
 /// The effective `--progress`. A pipe or cron's output file, where pg_restore writes only problems,

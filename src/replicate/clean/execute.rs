@@ -6,9 +6,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::error::CleanError;
 use super::locks::{LockWitness, Waited};
-use super::plan::{Drop, DropPlan, array};
+use super::plan::{Drop, DropPlan};
 use crate::server::sqlstate::{OUT_OF_MEMORY, UNDEFINED_OBJECT};
 use crate::server::{self, Session};
+use crate::sql::ident::oid_array;
 
 /// Progress of the drops.
 #[derive(Clone, Copy, Debug)]
@@ -203,6 +204,6 @@ async fn shape(session: &Session, plan: &DropPlan) -> server::Result<Option<Stri
     if plan.kept_oids.is_empty() {
         return Ok(None);
     }
-    let sql = include_str!("shape.sql").replace("{tables}", &array(&plan.kept_oids));
+    let sql = include_str!("shape.sql").replace("{tables}", &oid_array(&plan.kept_oids));
     session.query_value(&sql).await
 }

@@ -6,7 +6,7 @@ use std::fmt;
 use super::BOOKKEEPING;
 use super::error::CleanError;
 use crate::server::{Session, TRUSTED};
-use crate::sql::ident::{literal, qualified, quoted};
+use crate::sql::ident::{literal, oid_array, qualified, quoted};
 
 /// The objects to drop.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -142,7 +142,7 @@ pub async fn plan(
     let stays = extensions_that_stay(session, brings).await?;
     let mut needed = HashSet::new();
     if !plan.kept_oids.is_empty() {
-        let kept = array(&plan.kept_oids);
+        let kept = oid_array(&plan.kept_oids);
         let sql = include_str!("kept.sql").replace("{tables}", &kept);
         for row in rows(session, &sql).await? {
             if let [Some(class), Some(object)] = &row[..] {
@@ -179,8 +179,8 @@ pub async fn plan(
     }
     if !objects.is_empty() {
         let sql = include_str!("others.sql")
-            .replace("{classes}", &array(&classes))
-            .replace("{objects}", &array(&objects))
+            .replace("{classes}", &oid_array(&classes))
+            .replace("{objects}", &oid_array(&objects))
             .replace("{owners}", &owners());
         for row in rows(session, &sql).await? {
             match &row[..] {
@@ -228,7 +228,7 @@ async fn extensions_that_stay(
                  AND d.classid = 'pg_catalog.pg_extension'::pg_catalog.regclass \
                  AND d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass) \
          SELECT oid FROM stays",
-        array(&stays)
+        oid_array(&stays)
     );
     let oid = |row: Vec<Option<String>>| row.into_iter().next().flatten()?.parse().ok();
     Ok(rows(session, &sql).await?.into_iter().filter_map(oid).collect())
@@ -328,7 +328,7 @@ async fn holds_objects_of_others(
          OR EXISTS (SELECT FROM pg_catalog.pg_extension \
              WHERE extnamespace = {schema} AND oid = ANY ({}))",
         owners(),
-        array(stays),
+        oid_array(stays),
     );
     let value = session.query_value(&sql).await.map_err(CleanError::Catalogue)?;
     Ok(value.as_deref() == Some("t"))
@@ -344,10 +344,4 @@ fn statement(kind: &DropKind, identity: &str) -> String {
 
 async fn rows(session: &Session, sql: &str) -> Result<Vec<Vec<Option<String>>>, CleanError> {
     session.query_text(sql).await.map_err(CleanError::Catalogue)
-}
-
-/// An array of OIDs as SQL.
-pub(super) fn array(oids: &[u32]) -> String {
-    let oids: Vec<String> = oids.iter().map(u32::to_string).collect();
-    format!("'{{{}}}'::oid[]", oids.join(","))
 }

@@ -11,12 +11,11 @@
 //! `src/backend/commands/constraint.c`): their tables are patched in the usual mode.
 
 use std::collections::HashMap;
-use std::fmt::Display;
 
 use crate::archive::{Desc, Toc};
 use crate::restore::orphans_query;
 use crate::server::{Result, Session, SessionError, TransactionStatus};
-use crate::sql::ident::literal;
+use crate::sql::ident::{literal, oid_array};
 use crate::sync::error::SyncError;
 use crate::sync::reason::Reason;
 
@@ -151,7 +150,7 @@ async fn constraints(session: &Session, oids: &[u32]) -> Result<Vec<Constraints>
                    WHERE r.prpubid = p.oid AND r.prrelid IN (SELECT id FROM published)) \
                  {of_schema})) \
          FROM pg_catalog.pg_class c WHERE c.oid = ANY ({})",
-        array(oids)
+        oid_array(oids)
     );
     let of = |row: Vec<Option<String>>| {
         let [oid, keys, deferrable, unidentified] = <[_; 4]>::try_from(row).ok()?;
@@ -187,7 +186,7 @@ pub(super) async fn check(
         format!(", ({}, {})", literal(schema), literal(&entry.tag))
     });
     let keys: String = keys.collect();
-    let (synced, changed) = (array(synced), array(changed));
+    let (synced, changed) = (oid_array(synced), oid_array(changed));
     let is_synced = |table: &str| {
         format!(
             "(k.{table} = ANY ({synced}) OR EXISTS (SELECT FROM pg_catalog.pg_class \
@@ -229,10 +228,4 @@ pub(super) async fn check(
         }
     }
     Ok(())
-}
-
-/// An array of numbers, in SQL.
-pub(super) fn array(oids: &[impl Display]) -> String {
-    let oids: Vec<String> = oids.iter().map(ToString::to_string).collect();
-    format!("'{{{}}}'::pg_catalog.oid[]", oids.join(","))
 }

@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use super::keys::array;
 use crate::restore::event::{Event, Events};
 use crate::server::sqlstate::LOCK_NOT_AVAILABLE;
 use crate::server::{Result, Session};
+use crate::sql::ident::oid_array;
 
 /// How long to wait for a lock in all.
 const PATIENCE: Duration = Duration::from_secs(300);
@@ -122,7 +122,7 @@ impl Lock<'_> {
                AND l.database = (SELECT oid FROM pg_catalog.pg_database \
                  WHERE datname = pg_catalog.current_database()) \
                AND l.pid IS DISTINCT FROM pg_catalog.pg_backend_pid() ORDER BY 1",
-            array(self.oids)
+            oid_array(self.oids)
         );
         let rows = session.query_text(&sql).await?;
         let each = rows.iter().map(|row| match &row[..] {

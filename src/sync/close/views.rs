@@ -2,14 +2,13 @@
 
 use std::collections::HashSet;
 
-use super::keys::array;
 use super::locks::{Lock, Waiting};
 use crate::archive::{Desc, Toc};
 use crate::error::chain;
 use crate::restore::event::{Event, Events};
 use crate::select::Selection;
 use crate::server::{Result, Session};
-use crate::sql::ident::{qualified, quoted};
+use crate::sql::ident::{oid_array, qualified, quoted};
 use crate::sync::error::SyncError;
 use crate::sync::names::Names;
 
@@ -40,6 +39,7 @@ impl MaterializedView {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Fed<'a> {
     /// These tables', by their OIDs.
+    #[cfg(feature = "replicate")]
     Tables(&'a [String]),
     /// All tables' but these. Views whose rows depend on more than tables are stale, too.
     AllBut(&'a [u32]),
@@ -54,13 +54,14 @@ pub(crate) async fn materialized_views(
     fed: Fed<'_>,
 ) -> Result<Vec<MaterializedView>> {
     let (fed, always) = match fed {
-        Fed::Tables(oids) => (format!("SELECT pg_catalog.unnest({})", array(oids)), ""),
+        #[cfg(feature = "replicate")]
+        Fed::Tables(oids) => (format!("SELECT pg_catalog.unnest({})", oid_array(oids)), ""),
         // What a partitioned table has is in its partitions.
         Fed::AllBut(oids) => (
             format!(
                 "SELECT oid FROM pg_catalog.pg_class WHERE relkind IN ('r', 'f') \
                  AND oid <> ALL ({})",
-                array(oids)
+                oid_array(oids)
             ),
             include_str!("always_stale.sql"),
         ),
@@ -143,10 +144,10 @@ pub(super) async fn refresh(
                 session.execute(&format!("REFRESH MATERIALIZED VIEW {name} WITH NO DATA")).await
             }
             Task::FillIfPossible => {
-                let refreshed = try_to_refresh(session, &name).await?;
-                if let Err(error) = &refreshed {
+                let refresh = format!("REFRESH MATERIALIZED VIEW {name}");
+                if let Err(error) = session.try_execute(&refresh).await? {
                     let message =
-                        format!("cannot refresh materialized view {name}: {}", chain(error));
+                        format!("cannot refresh materialized view {name}: {}", chain(&error));
                     events.send(Event::Warning { message });
                     failed.push(name.clone());
                 }
@@ -179,16 +180,4 @@ async fn lock(
     let lock = Lock { statements: &statements, what: &names.join(", "), oids: &oids };
     let locked = lock.take(session, events, Waiting::Readers).await;
     locked.map_err(|source| SyncError::View { view: names.join(", "), source })
-}
-
-async fn try_to_refresh(session: &Session, view: &str) -> Result<Result<()>> {
-    session.execute("SAVEPOINT nocturne_view").await?;
-    let refreshed = session.execute(&format!("REFRESH MATERIALIZED VIEW {view}")).await;
-    match refreshed {
-        Err(error) if error.is_connection_lost() => return Err(error),
-        Err(_) => session.execute("ROLLBACK TO SAVEPOINT nocturne_view").await?,
-        Ok(()) => {}
-    }
-    session.execute("RELEASE SAVEPOINT nocturne_view").await?;
-    Ok(refreshed)
 }

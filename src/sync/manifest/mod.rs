@@ -3,7 +3,7 @@
 //!
 //! | table | a row for |
 //! |---|---|
-//! | `sync_head` | the last sync; without it, there is no manifest |
+//! | `sync_head` | the last sync; if missing, there is no manifest |
 //! | `sync_entry` | each entry of the archive that was wanted, with the digest of its definition |
 //! | `sync_object` | each object that these entries created, with the digest of its definition in the catalog |
 //! | `sync_rel` | each table with rows, with what shows whether someone has written to it |
@@ -25,7 +25,7 @@ use crate::archive::digests::put_text;
 
 pub(super) use ident::Ident;
 pub(super) use load::{Found, find};
-pub(super) use schema::{create, delete};
+pub(super) use schema::{create, delete, table_list};
 pub(super) use store::{lock, store};
 
 /// The version of the tables' format. Others are not read.

@@ -22,6 +22,11 @@ impl Table {
     }
 }
 
+/// Their names in SQL.
+pub(in crate::sync) fn table_list() -> String {
+    TABLES.iter().map(|table| format!("nocturne.{}", table.name)).collect::<Vec<_>>().join(", ")
+}
+
 /// All of them.
 pub(super) const TABLES: [Table; 4] = [
     Table {

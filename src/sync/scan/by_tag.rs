@@ -1,4 +1,4 @@
-//! A map from tags to values, several of which may have the same tag.
+//! A map from tags to values. A tag can have several values.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;

@@ -24,7 +24,7 @@ use crate::sync::tables::{Patch, Scanned, SyncTable, TableKind, Whole};
 /// Pieces of staged rows between the thread that matches and the session: 256 KiB each.
 const IN_FLIGHT: usize = 4;
 
-/// How often progress is told.
+/// The interval between progress reports.
 const PROGRESS_EVERY: Duration = Duration::from_millis(250);
 
 /// The sessions of one lane.

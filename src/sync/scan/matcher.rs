@@ -13,7 +13,7 @@
 //! show that, see [`RowSet`](crate::rows::RowSet).
 //!
 //! The order of rows is not recorded, so it does not matter which of two equal rows is kept, and
-//! there is no longest common subsequence to find.
+//! no longest common subsequence is needed.
 //!
 //! Memory: at most 29 MB for rows of the table, 7 MB for new rows and 2 MB for withdrawn ones, for
 //! tables of any size; 7 MB if the order is the same and little has changed.
